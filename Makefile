@@ -1,0 +1,38 @@
+# Five commands. Each one first sees to its own set-up, which costs nothing when nothing changed.
+.PHONY: help demo test check bench docs
+.DEFAULT_GOAL := help
+
+PORT ?= 8400
+PYTEST_WORKERS ?= 2
+
+help:
+	@echo 'make demo    an organisation, users, applications and the example app, running (PORT=8400)'
+	@echo 'make test    every test (PYTEST_ARGS="-k refresh" to choose)'
+	@echo 'make check   lint, formatting, types, layers, documentation'
+	@echo 'make bench   measurements (BENCH_ARGS="...")'
+	@echo 'make docs    the documentation, built into build/site'
+
+# exec, so that Ctrl-C and SIGTERM reach the program itself.
+demo:
+	@scripts/setup.sh demo
+	@exec .venv/bin/workgate demo --port $(PORT)
+
+test:
+	@scripts/setup.sh test
+	@.venv/bin/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+check:
+	@scripts/setup.sh check
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_architecture.py
+	.venv/bin/mkdocs build --strict --quiet
+
+bench:
+	@scripts/setup.sh bench
+	@.venv/bin/python -m bench $(BENCH_ARGS)
+
+docs:
+	@scripts/setup.sh docs
+	@.venv/bin/mkdocs build --strict

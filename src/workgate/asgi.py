@@ -1,0 +1,92 @@
+"""Plain ASGI, shared by the pages and the API: bodies with a limit, JSON answers, addresses and cookies.
+
+It decides nothing; it spares the hot endpoints a framework's request object.
+"""
+
+from collections.abc import Iterable, Mapping
+from http.cookies import CookieError, SimpleCookie
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+LARGEST_BODY = 64 * 1024
+NO_STORE = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+encode_json = msgspec.json.Encoder().encode
+
+SESSION_COOKIE = "workgate_session"
+SECURE_SESSION_COOKIE = "__Host-workgate_session"
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int = LARGEST_BODY) -> bytes | None:
+    """Read a request's body; None if it is larger than ``limit`` bytes or the client went away."""
+    declared = header(scope, b"content-length")
+    if declared is not None and declared.isdecimal() and int(declared) > limit:
+        return None
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > limit:
+            return None
+    return body if len(body) <= limit and message["type"] == "http.request" else None
+
+
+async def send_json(send: Send, status: int, payload: object, headers: Headers = NO_STORE) -> None:
+    """Answer with JSON."""
+    body = encode_json(payload)
+    start = [
+        (b"content-type", b"application/json;charset=UTF-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-content-type-options", b"nosniff"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """Give a header's value, or None; of a repeated header the values are joined, so that none hides."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+def content_type(scope: Scope) -> str:
+    """Give the body's media type in lower case, without its parameters."""
+    return (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+
+
+def address(scope: Scope) -> str:
+    """Give the client's IP address."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def host(scope: Scope) -> str:
+    """Give the ``Host`` header, or nothing."""
+    return header(scope, b"host") or ""
+
+
+def origin(scope: Scope) -> str:
+    """Give scheme and host that the request came to: the environment's issuer."""
+    return f"{scope['scheme']}://{host(scope).lower()}"
+
+
+def cookies(scope: Scope) -> Mapping[str, str]:
+    """Give the request's cookies."""
+    text = header(scope, b"cookie")
+    if text is None:
+        return {}
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(text.replace(", ", "; ")).items()}
+    except CookieError:
+        return {}
+
+
+def session_cookie_name(scope: Scope) -> str:
+    """The browser session's cookie: bound to the host under https, where browsers support it."""
+    return SECURE_SESSION_COOKIE if scope["scheme"] == "https" else SESSION_COOKIE

@@ -1,0 +1,1 @@
+"""The object API under ``/attask/api``, as Workfront's clients call it."""

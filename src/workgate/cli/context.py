@@ -1,0 +1,96 @@
+"""What every command does alike: open the installation, print its result, fail in one line."""
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from workgate.crypto.keys import KeyRingError, UnknownKeyError
+from workgate.domain.accounts import Environment
+from workgate.domain.ports import AlreadyExists, StoreUnavailable
+from workgate.domain.problems import Problem
+from workgate.ops.settings import Settings
+from workgate.server import SystemClock, Workgate
+
+T = TypeVar("T")
+Database = Annotated[
+    str | None,
+    typer.Option("--database", envvar="WORKGATE_DATABASE_URL", help="sqlite:///path.db", show_default="workgate.db"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Org = Annotated[str, typer.Option("--org", help="The organisation's domain.")]
+Lane = Annotated[str, typer.Option("--lane", help="The lane.")]
+
+_DURATION = re.compile(r"(\d{1,9})([smhdw]?)")
+_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_FAILURES = (
+    Problem,
+    StoreUnavailable,
+    AlreadyExists,
+    KeyRingError,
+    UnknownKeyError,
+    ValueError,
+    OSError,
+)
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong on one line of standard error, and exit with 1."""
+    print("workgate: " + " ".join(str(message).split()), file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def settings_for(database: str | None) -> Settings:
+    """Read the settings; the option wins over all."""
+    try:
+        return Settings() if database is None else Settings(database_url=database)
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(f"setting {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+    except (ValueError, OSError) as error:
+        fail(str(error))
+
+
+def run(database: str | None, work: Callable[[Workgate], Coroutine[None, None, T]]) -> T:
+    """Open the installation, do the work, close it; failures end the command with one line."""
+
+    async def within_loop() -> T:
+        workgate = Workgate(settings_for(database), clock=SystemClock())
+        try:
+            return await work(workgate)
+        finally:
+            workgate.close()
+
+    try:
+        return asyncio.run(within_loop())
+    except _FAILURES as error:
+        fail(str(error))
+
+
+def show(as_json: bool, result: dict[str, Any], text: str) -> None:
+    """Print a command's result: the JSON object, or lines for a person."""
+    print(json.dumps(result) if as_json else text)
+
+
+def duration(text: str | None) -> int | None:
+    """Read ``90d``, ``12h``, ``30m``, ``45s`` or ``never`` as seconds; None is without end.
+
+    Raises:
+        Problem: it is none of these.
+    """
+    if text is None or text == "never":
+        return None
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise Problem(f"{text!r} is not a duration: write 90d, 12h, 30m, 45s or never")
+    return int(match[1]) * _UNIT[match[2]]
+
+
+async def environment_of(workgate: Workgate, org: str, lane: str) -> Environment:
+    """Give the environment that ``--org`` and ``--lane`` name."""
+    return await workgate.administration.environment(org, lane)

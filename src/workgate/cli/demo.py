@@ -1,0 +1,168 @@
+"""``workgate demo``: an organisation, people, an application, projects and the example app, running."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from workgate.cli.context import fail
+from workgate.cli.demo_data import DOMAIN, LANES, PASSWORD, PEOPLE, projects
+from workgate.domain.accounts import Environment
+from workgate.domain.oauth import ApplicationType
+from workgate.ops.settings import Settings
+from workgate.ops.telemetry import configure_logging
+from workgate.server import SystemClock, Workgate, listen, uvicorn_config
+from workgate.service.applications import NewApplication, Registered
+
+_FOLDER = Path(".workgate-demo")
+_LOGO = Path(__file__).parent / "assets" / "clientapp-logo.png"
+_EXAMPLES = (
+    Path(__file__).parents[1] / "examples" / "third_party_app" / "app.py",
+    Path(__file__).parents[3] / "examples" / "third_party_app" / "app.py",
+)
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="Workgate's port.", min=1, max=65535)] = 8400,
+    app_port: Annotated[int, typer.Option(help="The example app's port.", min=1, max=65535)] = 8401,
+) -> None:
+    """Run a made-up organisation and an app that connects to it. Everything is made anew each time."""
+    began = time.monotonic()
+    configure_logging()
+    try:
+        listener = listen("127.0.0.1", port)
+        listen("127.0.0.1", app_port).close()
+    except OSError as error:
+        fail(f"{error}: is a demo running already? Choose others with --port and --app-port")
+    shutil.rmtree(_FOLDER, ignore_errors=True)
+    _FOLDER.mkdir(mode=0o700)
+    database = _FOLDER / "workgate.db"
+    workgate = Workgate(Settings(database_url=f"sqlite:///{database}"), clock=SystemClock())
+    url, app_url = f"http://localhost:{port}", f"http://127.0.0.1:{app_port}"
+    environment, registered = asyncio.run(_seed(workgate, f"{app_url}/callback"))
+    _write_variables(url, app_url, registered)
+    example = _start_example(url, app_url, app_port, registered)
+    try:
+        server = uvicorn.Server(uvicorn_config(workgate))
+        asyncio.run(_serve(server, listener, example, lambda: _announce(url, app_url, environment, began)))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        example.terminate()
+        example.wait(timeout=10)
+
+
+async def _seed(workgate: Workgate, redirect_uri: str) -> tuple[Environment, Registered]:
+    environments = await workgate.administration.create_environments(DOMAIN, LANES, name="My Organization")
+    for environment in environments:
+        users = [
+            await workgate.administration.create_user(environment, password=PASSWORD, **person) for person in PEOPLE
+        ]
+        await workgate.database.objects.insert(
+            projects(environment, users, now=workgate.clock.now(), entropy=workgate.entropy)
+        )
+    registered = await workgate.registry.register(
+        environments[0],
+        NewApplication(
+            name="ClientApp",
+            type=ApplicationType.WEB,
+            redirect_uris=[redirect_uri],
+            description="Shows your projects on one page.",
+            developer_name="ClientApp's developers",
+            developer_email="developers@clientapp.example",
+            privacy_url="https://clientapp.example/privacy",
+            logo=_LOGO.read_bytes(),
+        ),
+    )
+    return environments[0], registered
+
+
+def _write_variables(url: str, app_url: str, registered: Registered) -> None:
+    """Write what the README's calls need, for the shell."""
+    variables = {
+        "WORKGATE_URL": url,
+        "CLIENT_ID": registered.application.client_id,
+        "CLIENT_SECRET": registered.client_secret or "",
+        "REDIRECT_URI": f"{app_url}/callback",
+    }
+    file = os.open(_FOLDER / "demo.env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w") as lines:
+        lines.writelines(f"{name}='{value}'\n" for name, value in variables.items())
+
+
+def _start_example(url: str, app_url: str, port: int, registered: Registered) -> "subprocess.Popen[bytes]":
+    example = next((path for path in _EXAMPLES if path.exists()), None)
+    if example is None:
+        fail("the example app is missing from this installation")
+    variables: dict[str, str] = {
+        **os.environ,
+        "WORKGATE_URL": url,
+        "CLIENT_ID": registered.application.client_id,
+        "CLIENT_SECRET": registered.client_secret or "",
+        "REDIRECT_URI": f"{app_url}/callback",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+    }
+    # A session of its own: Ctrl-C reaches Workgate alone, which then ends the example.
+    command = [sys.executable, str(example)]
+    return subprocess.Popen(command, env=variables, start_new_session=True)  # noqa: S603 - our own file
+
+
+async def _serve(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    example: "subprocess.Popen[bytes]",
+    ready: Callable[[], None],
+) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not serving.done() and not (server.started and _listens(example)):
+        await asyncio.wait([serving], timeout=0.02)
+    if not serving.done():
+        ready()
+    while not serving.done():
+        await asyncio.wait([serving], timeout=0.5)
+        if example.poll() is not None and not server.should_exit:
+            print("The example app ended; stopping.", file=sys.stderr)
+            signal.raise_signal(signal.SIGINT)
+    await serving
+
+
+def _listens(example: "subprocess.Popen[bytes]") -> bool:
+    """Tell whether the example app has opened its socket (or has ended, so that nobody waits for it)."""
+    if example.poll() is not None:
+        return True
+    targets = {str(link.readlink()) for link in Path(f"/proc/{example.pid}/fd").iterdir()}
+    inodes = {target[8:-1] for target in targets if target.startswith("socket:[")}
+    listening = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[3] == "0A" and row[9] in inodes for row in listening)
+
+
+def _announce(url: str, app_url: str, environment: Environment, began: float) -> None:
+    name, password = PEOPLE[0]["username"], PASSWORD
+    others = ", ".join(str(person["username"]) for person in PEOPLE[1:])
+    print(
+        f"""
+Workgate is ready ({time.monotonic() - began:.1f} s): {environment.name}, lanes {" and ".join(LANES)}
+
+  The example app   {app_url}      open this one and press Connect
+  Workgate          {url}
+  The preview lane  http://{DOMAIN}.preview.localhost:{url.rpartition(":")[2]}
+
+  Sign in as        {name}     (administrator)   password  {password}
+         or as      {others}     same password
+
+  For the README's calls:  . {_FOLDER}/demo.env
+  Ctrl-C stops everything.
+""",
+        flush=True,
+    )

@@ -1,0 +1,124 @@
+"""``workgate user``."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, fail, run, show
+from workgate.server import Workgate
+
+commands = typer.Typer(no_args_is_help=True)
+
+Username = Annotated[str, typer.Argument(help="The name to sign in with, often an e-mail address.")]
+Password = Annotated[str | None, typer.Option("--password", help="The password.")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+@commands.command("create")
+def create(
+    username: Username,
+    org: Org,
+    lane: Lane = "my",
+    password: Password = None,
+    password_stdin: PasswordStdin = False,
+    first_name: Annotated[str, typer.Option("--first-name")] = "",
+    last_name: Annotated[str, typer.Option("--last-name")] = "",
+    email: Annotated[str, typer.Option("--email")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Make the user an administrator.")] = False,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a user."""
+    secret = _password(password, password_stdin)
+
+    async def work(workgate: Workgate) -> dict[str, Any]:
+        user = await workgate.administration.create_user(
+            await environment_of(workgate, org, lane),
+            username,
+            password=secret,
+            first_name=first_name,
+            last_name=last_name,
+            email=email,
+            is_admin=admin,
+        )
+        return {"id": user.user_id, "username": user.username, "admin": user.is_admin}
+
+    result = run(database, work)
+    show(as_json, result, f"{result['username']}  id {result['id']}")
+
+
+@commands.command("password")
+def set_password(
+    username: Username,
+    org: Org,
+    lane: Lane = "my",
+    password: Password = None,
+    password_stdin: PasswordStdin = False,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user another password; every session of the user ends."""
+    secret = _password(password, password_stdin)
+
+    async def work(workgate: Workgate) -> None:
+        environment = await environment_of(workgate, org, lane)
+        await workgate.administration.set_password(environment, username, secret)
+
+    run(database, work)
+    show(as_json, {"username": username}, f"{username} has another password; all sessions ended")
+
+
+@commands.command("disable")
+def disable(
+    username: Username, org: Org, lane: Lane = "my", database: Database = None, as_json: AsJson = False
+) -> None:
+    """Disable a user: sessions end, and tokens are worth nothing while it lasts."""
+    _set_active(username, org, lane, database, active=False)
+    show(as_json, {"username": username, "active": False}, f"{username} is disabled")
+
+
+@commands.command("enable")
+def enable(username: Username, org: Org, lane: Lane = "my", database: Database = None, as_json: AsJson = False) -> None:
+    """Enable a user again."""
+    _set_active(username, org, lane, database, active=True)
+    show(as_json, {"username": username, "active": True}, f"{username} is enabled")
+
+
+@commands.command("withdraw")
+def withdraw(
+    username: Username,
+    org: Org,
+    app: Annotated[str, typer.Option("--app", help="The application's client_id.")],
+    lane: Lane = "my",
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw a user's consent to an application: its tokens and sessions end."""
+
+    async def work(workgate: Workgate) -> int:
+        environment = await environment_of(workgate, org, lane)
+        user = await workgate.administration.user_named(environment, username)
+        application = await workgate.registry.application(environment, app)
+        return await workgate.database.authorizations.withdraw(
+            environment.environment_id, user.user_id, application.client_id, now=workgate.clock.now()
+        )
+
+    ended = run(database, work)
+    show(as_json, {"username": username, "ended": ended}, f"{ended} authorizations ended")
+
+
+def _set_active(username: str, org: str, lane: str, database: str | None, *, active: bool) -> None:
+    async def work(workgate: Workgate) -> None:
+        environment = await environment_of(workgate, org, lane)
+        await workgate.administration.set_active(environment, username, active=active)
+
+    run(database, work)
+
+
+def _password(password: str | None, from_stdin: bool) -> str:
+    if from_stdin and password is None:
+        return sys.stdin.readline().rstrip("\r\n")
+    if password is None or from_stdin:
+        fail("give the password with --password or with --password-stdin")
+    return password

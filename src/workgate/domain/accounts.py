@@ -1,0 +1,154 @@
+"""Environments, users and sessions as values, and the one rule that says when a session is dead."""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
+
+SESSION_SLOTS = 16
+"""How many sessions one authorization can hold at once; the oldest gives way to the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One organisation's ``domain`` in one ``lane``. Nothing is shared between two of them."""
+
+    environment_id: EnvironmentId
+    customer_id: ObjectId
+    domain: str
+    lane: str
+    name: str
+    session_idle_seconds: int
+    session_absolute_seconds: int
+
+    def session_limits(self, now: Milliseconds) -> "SessionLimits":
+        """The limits of a session that is opened now."""
+        ends = Milliseconds(now + self.session_absolute_seconds * 1000)
+        return SessionLimits(self.session_idle_seconds, ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person of one environment. ``user_id`` is what tokens call ``wid``."""
+
+    environment_id: EnvironmentId
+    user_id: ObjectId
+    username: str
+    first_name: str
+    last_name: str
+    email: str
+    is_admin: bool
+    is_active: bool
+    session_epoch: int
+
+    @property
+    def name(self) -> str:
+        """What pages and the API call this person."""
+        return f"{self.first_name} {self.last_name}".strip() or self.username
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInRecord:
+    """What checking a password needs to know of a user."""
+
+    user: User
+    password_hash: str | None
+    locked_until: Milliseconds | None
+
+    def __repr__(self) -> str:
+        """Leave the hash out of tracebacks and logs."""
+        return f"SignInRecord(user={self.user.user_id}, locked_until={self.locked_until})"
+
+
+class SessionOrigin(StrEnum):
+    """How a session was opened."""
+
+    BROWSER = "browser"
+    API = "api"
+    APPLICATION = "application"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long a session to be opened may live: unused, and at all."""
+
+    idle_seconds: int
+    absolute_expires_at: Milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session with what decides whether it is alive, as one read finds it.
+
+    A session of an authorization carries the authorization's row ID and is told from its others by
+    ``sequence``; ``latest_sequence``, ``rotated_at``, ``rotates`` and ``authorization_live`` are that
+    authorization's. A session that a person opened has ``client_id`` None.
+    """
+
+    environment_id: EnvironmentId
+    row_id: RowId
+    sequence: int
+    origin: SessionOrigin
+    user: User
+    user_epoch: int
+    client_id: ClientId | None
+    salt: bytes
+    epoch: int
+    opened_at: Milliseconds
+    last_seen_at: Milliseconds
+    idle_seconds: int
+    absolute_expires_at: Milliseconds
+    authorization_live: bool
+    application_exists: bool
+    rotates: bool
+    latest_sequence: int
+    rotated_at: Milliseconds | None
+
+    def __repr__(self) -> str:
+        """Leave the salt out of tracebacks and logs."""
+        return f"Session({self.row_id}.{self.sequence} of {self.user.user_id}, {self.origin})"
+
+    def seconds_left(self, now: Milliseconds) -> int:
+        """How long the session lives on if nobody uses it, in whole seconds, at least 1."""
+        ends = min(self.last_seen_at + self.idle_seconds * 1000, self.absolute_expires_at)
+        return max(1, (ends - now) // 1000)
+
+
+def why_dead(session: Session, now: Milliseconds, overlap_seconds: int) -> str | None:
+    """Say why a session no longer counts, or None while it is alive.
+
+    Args:
+        session: as read.
+        now: the present instant.
+        overlap_seconds: how long the session before the latest lives on after a rotation.
+    """
+    if not session.user.is_active:
+        return "the user is disabled"
+    if session.user_epoch != session.user.session_epoch:
+        return "all sessions of the user were ended"
+    if now >= session.absolute_expires_at:
+        return "the session's absolute lifetime is over"
+    if now >= session.last_seen_at + session.idle_seconds * 1000:
+        return "the session was idle too long"
+    if session.client_id is None:
+        return None
+    return _why_application_session_dead(session, now, overlap_seconds)
+
+
+def _why_application_session_dead(session: Session, now: Milliseconds, overlap_seconds: int) -> str | None:
+    if not session.application_exists:
+        return "the application was deleted"
+    if not session.authorization_live:
+        return "the authorization was revoked"
+    if not session.rotates or session.sequence == session.latest_sequence:
+        return None
+    overlaps = session.sequence == session.latest_sequence - 1 and session.rotated_at is not None
+    if overlaps and session.rotated_at is not None and now < session.rotated_at + overlap_seconds * 1000:
+        return None
+    return "a refresh replaced this session"
+
+
+def username_key(username: str) -> str:
+    """The form under which user names are compared: compatibility-normalised, case folded."""
+    return unicodedata.normalize("NFKC", username).strip().casefold()

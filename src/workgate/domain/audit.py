@@ -1,0 +1,45 @@
+"""What is recorded of what happened: a closed list of events with a closed list of fields."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from workgate.domain.ids import EnvironmentId, Milliseconds, RowId
+
+
+class AuditEvent(StrEnum):
+    """Everything that the audit log can say happened."""
+
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    ACCOUNT_LOCKED = "account_locked"
+    SIGNED_OUT = "signed_out"
+    CONSENT_GIVEN = "consent_given"
+    CONSENT_REFUSED = "consent_refused"
+    AUTHORIZE_REFUSED = "authorize_refused"
+    CODE_REDEEMED = "code_redeemed"
+    CODE_REPLAYED = "code_replayed"
+    TOKEN_REFRESHED = "token_refreshed"
+    TOKEN_REPEATED = "token_repeated"
+    REFRESH_REPLAYED = "refresh_replayed"
+    TOKEN_REFUSED = "token_refused"
+    TOKEN_REVOKED = "token_revoked"
+    REQUEST_FAILED = "request_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """One line of the audit log. ``reason`` is private; no field ever holds a secret.
+
+    ``actor`` is a user ID, ``address`` the client's IP address, ``reference`` the short code that a
+    refusal showed to the client.
+    """
+
+    environment_id: EnvironmentId
+    event_id: RowId
+    at: Milliseconds
+    event: AuditEvent
+    actor: str | None = None
+    client_id: str | None = None
+    address: str | None = None
+    reference: str | None = None
+    reason: str | None = None

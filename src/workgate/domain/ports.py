@@ -1,0 +1,215 @@
+"""The stores that the services use, and how each can fail.
+
+Every method may raise ``StoreUnavailable``: nothing was changed, and the caller answers that the service is
+unavailable. A method that changes something returns only after the change is durable on disk. Methods
+that return a bool or None-able result say what the caller must do with each outcome.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from workgate.domain.accounts import Environment, Session, SessionLimits, SessionOrigin, SignInRecord, User
+from workgate.domain.audit import AuditRecord
+from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
+from workgate.domain.oauth import Application, Authorization, ClientSecret
+from workgate.domain.objects import ObjectQuery, StoredObject
+
+
+class StoreUnavailable(Exception):
+    """The store could not do it; nothing was changed."""
+
+
+class AlreadyExists(Exception):
+    """What was to be created exists already; nothing was changed."""
+
+
+class EnvironmentStore(Protocol):
+    """Environments: few, seldom changed, their domain and lane never."""
+
+    async def environment(self, domain: str, lane: str) -> Environment | None:
+        """Find one by its domain and lane; None: there is none."""
+
+    async def oldest_environment(self) -> Environment | None:
+        """Find the one that was created first, which is the default; None: there is none yet."""
+
+    async def environments(self, domain: str) -> Sequence[Environment]:
+        """List the lanes of a domain, oldest first."""
+
+    async def create_environment(self, environment: Environment, now: Milliseconds) -> None:
+        """Create one. Raises ``AlreadyExists`` if the domain has that lane."""
+
+
+class UserStore(Protocol):
+    """The people of an environment, and the state of their sign-in."""
+
+    async def user(self, environment_id: EnvironmentId, user_id: ObjectId) -> User | None:
+        """Find one by ID."""
+
+    async def sign_in_record(self, environment_id: EnvironmentId, username: str) -> SignInRecord | None:
+        """Find what checking a password needs; None: nobody has that user name."""
+
+    async def create_user(self, user: User, password_hash: str | None, now: Milliseconds) -> None:
+        """Create one. Raises ``AlreadyExists`` if the user name is taken."""
+
+    async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
+        """Count a wrong password; True: this was the one that locked the account."""
+
+    async def signed_in(self, user: User, *, now: Milliseconds) -> bool:
+        """Reset the count. False: the account was locked or disabled meanwhile, so refuse the sign-in."""
+
+    async def set_password(self, environment_id: EnvironmentId, username: str, password_hash: str) -> bool:
+        """Change the password and end every session of the user; False: nobody has that user name."""
+
+    async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
+        """Disable or enable a user, ending every session; False: nobody has that user name."""
+
+
+class ApplicationStore(Protocol):
+    """Registered applications with their secrets' digests."""
+
+    async def application(self, environment_id: EnvironmentId, client_id: str) -> Application | None:
+        """Find one by its client_id; None: there is none in this environment."""
+
+    async def applications(self, environment_id: EnvironmentId) -> Sequence[Application]:
+        """List them, oldest first."""
+
+    async def create_application(
+        self, application: Application, logo: tuple[str, bytes] | None, *, at_most: int
+    ) -> bool:
+        """Create one with its secrets; False: the environment has ``at_most`` applications already."""
+
+    async def delete_application(self, environment_id: EnvironmentId, client_id: str) -> bool:
+        """Delete one: its codes, tokens and sessions are worth nothing from now on; False: not there."""
+
+    async def add_secret(self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret) -> bool:
+        """Add a secret; False: the application is not there (any more)."""
+
+    async def delete_secret(self, environment_id: EnvironmentId, client_id: str, secret_id: RowId) -> bool:
+        """Delete a secret. Tokens that it fetched live on; False: not there."""
+
+    async def secret_used(
+        self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, now: Milliseconds
+    ) -> None:
+        """Note when a secret was last used."""
+
+    async def logo(self, environment_id: EnvironmentId, client_id: str) -> tuple[str, bytes] | None:
+        """Give a logo's media type and bytes; None: there is none."""
+
+
+class AuthorizationStore(Protocol):
+    """Authorizations. Each of these changes is one conditional write whose outcome decides."""
+
+    async def authorization(self, environment_id: EnvironmentId, authorization_id: RowId) -> Authorization | None:
+        """Read one with its user's state; None: unknown, cleaned up, or of another environment."""
+
+    async def begin(
+        self,
+        environment_id: EnvironmentId,
+        authorization_id: RowId,
+        *,
+        client_id: ClientId,
+        user_id: ObjectId,
+        redirect_uri: str,
+        code_challenge: str | None,
+        salt: bytes,
+        key_id: int,
+        now: Milliseconds,
+        code_expires_at: Milliseconds,
+    ) -> bool:
+        """Record a consent whose code is pending; False: it was recorded before, so issue nothing."""
+
+    async def redeem(
+        self, authorization: Authorization, *, key_id: int, now: Milliseconds, limits: SessionLimits
+    ) -> bool:
+        """Consume the code and open session 1; False: somebody else did, or it expired: read again."""
+
+    async def rotate(
+        self,
+        authorization: Authorization,
+        *,
+        key_id: int,
+        now: Milliseconds,
+        consented_after: Milliseconds,
+        active_after: Milliseconds,
+        limits: SessionLimits,
+    ) -> bool:
+        """Advance generation and session by one. False: it changed or expired meanwhile: read again.
+
+        ``consented_after`` and ``active_after`` are the instants after which consent and last activity
+        must lie for the refresh token to be within its two expiries.
+        """
+
+    async def renew(
+        self,
+        authorization: Authorization,
+        *,
+        now: Milliseconds,
+        consented_after: Milliseconds,
+        active_after: Milliseconds,
+        limits: SessionLimits,
+    ) -> int | None:
+        """Open another session, the generation stays; its sequence, or None: read again."""
+
+    async def revoke(self, environment_id: EnvironmentId, authorization_id: RowId, *, now: Milliseconds) -> bool:
+        """End an authorization with all its sessions; False: it was over already."""
+
+    async def withdraw(
+        self, environment_id: EnvironmentId, user_id: ObjectId, client_id: str, *, now: Milliseconds
+    ) -> int:
+        """End every authorization of a user for an application; gives how many ended."""
+
+
+class SessionStore(Protocol):
+    """Sessions of every origin."""
+
+    async def session(self, environment_id: EnvironmentId, row_id: RowId, sequence: int) -> Session | None:
+        """Read one with everything that decides whether it is alive, in one statement."""
+
+    async def open_session(
+        self,
+        environment_id: EnvironmentId,
+        row_id: RowId,
+        *,
+        user: User,
+        origin: SessionOrigin,
+        salt: bytes,
+        now: Milliseconds,
+        limits: SessionLimits,
+    ) -> None:
+        """Open a session that a person signed in for."""
+
+    async def touch(self, session: Session, now: Milliseconds) -> None:
+        """Note that a session, and the authorization it belongs to, was used now."""
+
+    async def end_session(self, session: Session) -> bool:
+        """End one session; False: it had ended already."""
+
+
+class ObjectStore(Protocol):
+    """The objects of the API."""
+
+    async def insert(self, objects: Sequence[StoredObject]) -> None:
+        """Store new objects, all or none."""
+
+    async def find(self, environment_id: EnvironmentId, query: ObjectQuery) -> Sequence[StoredObject]:
+        """Give the objects that a query names, oldest first."""
+
+
+class AuditStore(Protocol):
+    """The audit log's table."""
+
+    def append(self, records: Sequence[AuditRecord]) -> None:
+        """Write records with the next group of changes, without waiting for the disk."""
+
+    async def by_reference(self, reference: str) -> Sequence[AuditRecord]:
+        """Find what a reference stands for, in every environment."""
+
+    async def latest(self, environment_id: EnvironmentId, limit: int) -> Sequence[AuditRecord]:
+        """Give the newest records, newest first."""
+
+
+class InstallationStore(Protocol):
+    """What belongs to the installation as a whole."""
+
+    async def raise_epoch(self) -> int:
+        """End every code, session and refresh token issued so far; gives the new epoch."""

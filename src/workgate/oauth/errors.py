@@ -1,0 +1,123 @@
+"""Everything that an OAuth endpoint can refuse, with the constant text that the world sees.
+
+A ``Refusal`` pairs such a ``Fault`` with the private reason, which goes to the audit log only. The public
+text never echoes input and never tells one kind of wrong secret from another. RFC 6749 §4.1.2.1 and §5.2,
+RFC 7009 §2.2.1. Status codes are not decided here.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Fault(Enum):
+    """A public fault: RFC 6749's ``error`` and a constant ``error_description``."""
+
+    UNKNOWN_CLIENT = (
+        "invalid_client",
+        "No application with this client_id exists in this environment. Copy the client ID again from the "
+        "application's page, and check that the address names the right organisation and lane.",
+    )
+    NO_ENVIRONMENT = (
+        "invalid_request",
+        "No organisation has this address. Check its domain and lane: https://domain.lane.example.com.",
+    )
+    REDIRECT_URI_MISMATCH = (
+        "invalid_request",
+        "The redirect_uri is not one of the application's registered redirect URLs. They are compared character "
+        "by character: check scheme, host, port, path, slash and letter case.",
+    )
+    REDIRECT_URI_MISSING = ("invalid_request", "The parameter redirect_uri is missing.")
+    CLIENT_ID_MISSING = ("invalid_request", "The parameter client_id is missing.")
+    MACHINE_APPLICATION = (
+        "unauthorized_client",
+        "A machine-to-machine application cannot use this grant: it exchanges a JWT.",
+    )
+    RESPONSE_TYPE_MISSING = ("invalid_request", "The parameter response_type is missing: send code.")
+    RESPONSE_TYPE = ("unsupported_response_type", "Only response_type=code is supported.")
+    CHALLENGE_MISSING = (
+        "invalid_request",
+        "This application must send code_challenge and code_challenge_method=S256 (PKCE).",
+    )
+    CHALLENGE_METHOD = ("invalid_request", "Only code_challenge_method=S256 is supported.")
+    CHALLENGE_MALFORMED = (
+        "invalid_request",
+        "The code_challenge must be the base64url SHA-256 of the verifier: 43 characters without padding.",
+    )
+    ACCESS_DENIED = ("access_denied", "The user did not allow access.")
+    REPEATED_PARAMETER = ("invalid_request", "A parameter was sent more than once.")
+    MALFORMED_PARAMETER = (
+        "invalid_request",
+        "A parameter is too long, is not a text or holds characters that are not allowed.",
+    )
+    BODY_MALFORMED = (
+        "invalid_request",
+        "The body cannot be read: send a JSON object or an application/x-www-form-urlencoded form, in UTF-8.",
+    )
+    BODY_TOO_LARGE = ("invalid_request", "The body is too large.")
+    CONTENT_TYPE = (
+        "invalid_request",
+        "Send Content-Type application/json or application/x-www-form-urlencoded.",
+    )
+    METHOD = ("invalid_request", "This endpoint takes POST only.")
+    SECRET_IN_URL = (
+        "invalid_request",
+        "Codes, tokens and secrets belong in the body or the Authorization header, never in the address.",
+    )
+    GRANT_TYPE_MISSING = ("invalid_request", "The parameter grant_type is missing.")
+    GRANT_TYPE = (
+        "unsupported_grant_type",
+        "Supported values of grant_type are authorization_code and refresh_token.",
+    )
+    CODE_MISSING = ("invalid_request", "The parameter code is missing.")
+    REFRESH_TOKEN_MISSING = ("invalid_request", "The parameter refresh_token is missing.")
+    TOKEN_MISSING = ("invalid_request", "The parameter token is missing.")
+    TWO_METHODS = (
+        "invalid_request",
+        "The client authenticated in two ways at once: use the Authorization header or the body, not both.",
+    )
+    CLIENT_AUTHENTICATION = (
+        "invalid_client",
+        "Client authentication failed: check client_id and client_secret. A secret that was lost is replaced on "
+        "the application's page.",
+    )
+    CODE_INVALID = (
+        "invalid_grant",
+        "The code cannot be used: it works once, for a short time, for the application, redirect_uri and "
+        "code_verifier that it was made for. Send the user to the authorize page again.",
+    )
+    VERIFIER_MALFORMED = (
+        "invalid_request",
+        "The code_verifier must have 43 to 128 characters of A-Z, a-z, 0-9, '-', '.', '_' and '~'.",
+    )
+    REFRESH_TOKEN_INVALID = (
+        "invalid_grant",
+        "The refresh token cannot be used any more. Send the user to the authorize page again.",
+    )
+    TOO_MANY_FAILURES = (
+        "temporarily_unavailable",
+        "Too many failed attempts. Wait as long as Retry-After says, then try again.",
+    )
+    UNAVAILABLE = (
+        "temporarily_unavailable",
+        "The service cannot answer at this moment. Nothing was used up: try again.",
+    )
+    INTERNAL = ("server_error", "Something went wrong on our side. Nothing was used up: try again.")
+
+    def __init__(self, code: str, description: str) -> None:
+        self.code = code
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A refusal: the public fault, and the private reason for the audit log.
+
+    Args:
+        fault: what the world is told.
+        reason: what exactly was wrong; never shown to the client.
+        retry_after: whole seconds to wait, where the fault asks to wait.
+    """
+
+    fault: Fault
+    reason: str
+    retry_after: int | None = None

@@ -1,0 +1,272 @@
+"""The composition root: builds the whole server of settings, a clock and a source of randomness."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from workgate.asgi import LARGEST_BODY
+from workgate.attask.handlers import AttaskApp
+from workgate.crypto.keys import KeyRing, KeyRingError, parse_key_ring
+from workgate.crypto.tokens import Mint
+from workgate.domain.ids import Clock, Entropy, Milliseconds, RowIds
+from workgate.domain.ports import StoreUnavailable
+from workgate.oauth.refresh_grant import RefreshPolicy
+from workgate.ops.audit import AuditLog
+from workgate.ops.settings import Settings
+from workgate.ops.telemetry import log_refusal
+from workgate.service.applications import Registry
+from workgate.service.authorize import AuthorizeService
+from workgate.service.clients import ClientDesk
+from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
+from workgate.service.sessions import SessionService, SignInPolicy
+from workgate.service.token_management import TokenManagement
+from workgate.service.tokens import TokenService
+from workgate.signin.password import Passwords
+from workgate.storage.embedded import EmbeddedDatabase
+from workgate.storage.keyfile import KeyFile
+from workgate.web.app import WebParts, web_routes
+from workgate.web.errors import ErrorStyle
+
+_UPKEEP_SECONDS = 1.0
+_BACKLOG = 2048
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> Milliseconds:
+        """Give the present instant."""
+        return Milliseconds(time.time_ns() // 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The key ring with where it came from: a file is read again when it changes."""
+
+    ring: KeyRing
+    file: KeyFile | None
+
+
+def load_keys(settings: Settings, entropy: Entropy) -> Keys:
+    """Find the key ring: in the settings, in a named file, or in the file beside the embedded database.
+
+    Raises:
+        KeyRingError: with what is wrong.
+    """
+    if settings.keys is not None and not settings.keys.startswith("file:"):
+        return Keys(parse_key_ring(settings.keys), None)
+    if settings.keys is not None:
+        file = KeyFile(settings.database_path.parent / settings.keys.removeprefix("file:"))
+    else:
+        file = KeyFile(settings.database_path.with_suffix(".keys"))
+    return Keys(file.load(entropy), file)
+
+
+class Workgate:
+    """One installation, opened: its stores and its services.
+
+    Args:
+        settings: what the operator chose.
+        clock: the one source of time.
+        entropy: the one source of randomness.
+
+    Raises:
+        StoreUnavailable, KeyRingError, ValueError: it cannot be opened; the message says why.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock, entropy: Entropy = os.urandom) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.entropy = entropy
+        self.keys = load_keys(settings, entropy)
+        self.mint = Mint(self.keys.ring)
+        self.database = EmbeddedDatabase(settings.database_path, clock.now())
+        self.database.sweeper.audit_days = settings.audit_days
+        self.ids = RowIds(entropy)
+        self.passwords = Passwords()
+        self.audit = AuditLog(self.database.audit, self.ids, clock, entropy)
+        self.administration = Administration(
+            environments=self.database.environments,
+            users=self.database.users,
+            passwords=self.passwords,
+            ids=self.ids,
+            clock=clock,
+            entropy=entropy,
+        )
+        self.registry = Registry(
+            applications=self.database.applications,
+            ids=self.ids,
+            clock=clock,
+            entropy=entropy,
+            at_most=settings.applications_per_environment,
+        )
+
+    def app(self) -> Starlette:
+        """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end."""
+        parts = self._web_parts()
+        routes, site = web_routes(parts)
+        attask = AttaskApp(
+            directory=parts.directory,
+            sessions=parts.sessions,
+            users=self.database.users,
+            objects=self.database.objects,
+            largest_body=LARGEST_BODY,
+        )
+        return Starlette(
+            routes=[*routes, Mount("/attask", attask)],
+            exception_handlers={404: site.not_found, 405: site.wrong_method, 500: site.failed},
+            lifespan=self._lifespan,
+        )
+
+    def close(self) -> None:
+        """Write what is under way, then close."""
+        self.database.close()
+        self.passwords.close()
+
+    def refresh_keys(self) -> None:
+        """Read the key file again if it changed."""
+        if self.keys.file is not None and self.keys.file.changed():
+            try:
+                self.mint.ring = self.keys.file.load(self.entropy)
+            except KeyRingError as error:
+                log_refusal(event="key_ring_unusable", error=str(error))
+
+    async def upkeep(self) -> None:
+        """Once a second: read changed keys, and clean up one window of each table."""
+        while True:
+            await asyncio.sleep(_UPKEEP_SECONDS)
+            self.refresh_keys()
+            with contextlib.suppress(StoreUnavailable):
+                await self.database.sweeper.step(self.clock.now())
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        del app
+        upkeep = asyncio.create_task(self.upkeep())
+        try:
+            yield
+        finally:
+            upkeep.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await upkeep
+            self.close()
+
+    def _web_parts(self) -> WebParts:
+        settings, database = self.settings, self.database
+        refresh = RefreshPolicy(settings.refresh_retry_seconds)
+        desk = ClientDesk(
+            applications=database.applications,
+            authorizations=database.authorizations,
+            mint=self.mint,
+            clock=self.clock,
+            audit=self.audit,
+            failures_per_client=settings.client_failures,
+        )
+        return WebParts(
+            directory=EnvironmentDirectory(
+                database.environments,
+                self.clock,
+                base_domains=settings.base_domains,
+                default=_default_name(settings.default_environment),
+            ),
+            sessions=self._session_service(),
+            authorize=AuthorizeService(
+                applications=database.applications,
+                authorizations=database.authorizations,
+                mint=self.mint,
+                ids=self.ids,
+                clock=self.clock,
+                entropy=self.entropy,
+                audit=self.audit,
+            ),
+            desk=desk,
+            tokens=TokenService(
+                desk=desk,
+                authorizations=database.authorizations,
+                mint=self.mint,
+                clock=self.clock,
+                policy=refresh,
+            ),
+            management=TokenManagement(
+                desk=desk,
+                sessions=database.sessions,
+                mint=self.mint,
+                clock=self.clock,
+                policy=refresh,
+                overlap_seconds=settings.session_overlap_seconds,
+            ),
+            applications=database.applications,
+            mint=self.mint,
+            clock=self.clock,
+            entropy=self.entropy,
+            error_style=ErrorStyle(settings.error_style),
+        )
+
+    def _session_service(self) -> SessionService:
+        settings = self.settings
+        return SessionService(
+            sessions=self.database.sessions,
+            users=self.database.users,
+            passwords=self.passwords,
+            mint=self.mint,
+            ids=self.ids,
+            clock=self.clock,
+            entropy=self.entropy,
+            audit=self.audit,
+            policy=SignInPolicy(
+                lock_tries=settings.lock_tries,
+                lock_minutes=settings.lock_minutes,
+                failures_per_address=settings.sign_in_failures_per_address,
+                failures_per_account=settings.sign_in_failures_per_account,
+            ),
+            overlap_seconds=settings.session_overlap_seconds,
+        )
+
+
+def _default_name(text: str | None) -> DefaultName | None:
+    if text is None:
+        return None
+    domain, dot, lane = text.partition(".")
+    if not (domain and dot and lane):
+        raise ValueError(f"default_environment {text!r} must be of the form domain.lane")
+    return DefaultName(domain, lane)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket. Raises ``OSError`` with the address in its message."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def uvicorn_config(workgate: Workgate) -> uvicorn.Config:
+    """How Workgate is served: no access log, forwarded headers only from configured proxies."""
+    proxies = list(workgate.settings.trusted_proxies)
+    return uvicorn.Config(
+        workgate.app(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        lifespan="on",
+        ws="none",
+        h11_max_incomplete_event_size=64 * 1024,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,156 @@
+"""The desk where every client request begins: who is asking, and how refusals and events are recorded."""
+
+from dataclasses import dataclass
+
+from workgate.crypto.tokens import Mint, TokenKind, read_token
+from workgate.domain.accounts import Environment
+from workgate.domain.audit import AuditEvent
+from workgate.domain.ids import Clock, Milliseconds, RowId
+from workgate.domain.oauth import Application, Authorization
+from workgate.domain.ports import ApplicationStore, AuthorizationStore
+from workgate.oauth import client_auth
+from workgate.oauth.client_auth import Credentials
+from workgate.oauth.errors import Fault, Refusal
+from workgate.oauth.params import Params
+from workgate.ops.audit import AuditLog
+from workgate.service.limits import FailureLimit
+
+_SECRET_SEEN_MILLISECONDS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRequest:
+    """A request of a client to one of the OAuth endpoints, as the wire carried it."""
+
+    environment: Environment
+    params: Params
+    authorization: str | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An authenticated client with its request."""
+
+    request: ClientRequest
+    application: Application
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal and the reference under which the audit log keeps its reason."""
+
+    refusal: Refusal
+    reference: str
+    basic: bool
+
+
+class ClientDesk:
+    """Authenticates clients and keeps the record of what they did.
+
+    Args:
+        failures_per_client: refused requests a minute that one client may make from one address.
+    """
+
+    def __init__(
+        self,
+        *,
+        applications: ApplicationStore,
+        authorizations: AuthorizationStore,
+        mint: Mint,
+        clock: Clock,
+        audit: AuditLog,
+        failures_per_client: int,
+    ) -> None:
+        self._applications = applications
+        self._authorizations = authorizations
+        self._mint = mint
+        self._clock = clock
+        self._audit = audit
+        self._failures = FailureLimit(failures_per_client)
+
+    async def authenticate(self, request: ClientRequest) -> Client | Refusal:
+        """Find out which application is asking. Raises ``StoreUnavailable``."""
+        credentials = client_auth.present(request.authorization, request.params)
+        if isinstance(credentials, Refusal):
+            return credentials
+        now = self._clock.now()
+        wait = self._failures.wait((request.address, credentials.client_id), now)
+        if wait is not None:
+            reason = f"more failures a minute than allowed from {request.address}"
+            return Refusal(fault=Fault.TOO_MANY_FAILURES, reason=reason, retry_after=wait)
+        application = await self._application(request.environment, credentials)
+        found = client_auth.authenticate(application, credentials)
+        if isinstance(found, Refusal):
+            return found
+        if found.secret_id is not None:
+            await self._note_use(found.application, found.secret_id, now)
+        return Client(request, found.application)
+
+    async def authorization(self, client: Client, kind: TokenKind, text: str) -> Authorization | None:
+        """Give the row that an authentic code or refresh token of this environment names."""
+        token = read_token(kind, text)
+        if token is None:
+            return None
+        environment_id = client.request.environment.environment_id
+        found = await self._authorizations.authorization(environment_id, token.row_id)
+        if found is None or not self._mint.verify(
+            token, environment_id=environment_id, epoch=found.epoch, salt=found.salt
+        ):
+            return None
+        return found
+
+    async def revoke(
+        self,
+        client: Client,
+        authorization: Authorization,
+        reason: str,
+        event: AuditEvent = AuditEvent.TOKEN_REVOKED,
+    ) -> None:
+        """End an authorization with all its sessions, and say why on the audit log."""
+        await self._authorizations.revoke(
+            authorization.environment_id, authorization.authorization_id, now=self._clock.now()
+        )
+        self.record(client, event, authorization.user_id, reason)
+
+    def record(self, client: Client, event: AuditEvent, actor: str, reason: str | None = None) -> None:
+        """Write an event of this client on the audit log."""
+        self._audit.record(
+            event,
+            client.request.environment,
+            actor=actor,
+            client_id=client.application.client_id,
+            address=client.request.address,
+            reason=reason,
+        )
+
+    def refused(self, request: ClientRequest, refusal: Refusal) -> Refused:
+        """Record a refusal, count it against its sender, and give the answer its reference."""
+        client_id = request.params.get("client_id")
+        if request.authorization is not None:
+            credentials = client_auth.present(request.authorization, request.params)
+            client_id = credentials.client_id if isinstance(credentials, Credentials) else client_id
+        if refusal.fault is not Fault.TOO_MANY_FAILURES:
+            self._failures.failed((request.address, client_id), self._clock.now())
+        reference = self._audit.refuse(
+            AuditEvent.TOKEN_REFUSED,
+            request.environment,
+            reason=refusal.reason,
+            client_id=client_id[:32] if client_id else None,
+            address=request.address,
+        )
+        return Refused(refusal, reference, basic=request.authorization is not None)
+
+    async def _application(self, environment: Environment, credentials: Credentials) -> Application | None:
+        for client_id, _ in credentials.readings:
+            found = await self._applications.application(environment.environment_id, client_id)
+            if found is not None:
+                return found
+        return None
+
+    async def _note_use(self, application: Application, secret_id: RowId, now: Milliseconds) -> None:
+        for secret in application.secrets:
+            if secret.secret_id == secret_id and (
+                secret.last_used_at is None or now - secret.last_used_at >= _SECRET_SEEN_MILLISECONDS
+            ):
+                await self._applications.secret_used(application.environment_id, application.client_id, secret_id, now)

@@ -1,0 +1,206 @@
+"""Environments, users and the installation over SQL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, case, insert, select, update
+
+from workgate.domain.accounts import Environment, SignInRecord, User, username_key
+from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId
+from workgate.domain.ports import AlreadyExists
+from workgate.storage.engine import Change, Engine, Row
+from workgate.storage.schema import environments, installation, users
+
+_ENVIRONMENT_COLUMNS = [
+    environments.c[name]
+    for name in (
+        "environment_id",
+        "customer_id",
+        "domain",
+        "lane",
+        "name",
+        "session_idle_seconds",
+        "session_absolute_seconds",
+    )
+]
+USER_COLUMNS = [
+    users.c[name]
+    for name in (
+        "environment_id",
+        "user_id",
+        "username",
+        "first_name",
+        "last_name",
+        "email",
+        "is_admin",
+        "is_active",
+        "session_epoch",
+    )
+]
+_this_user = (users.c.environment_id == bindparam("environment_id")) & (users.c.user_id == bindparam("user_id"))
+_this_name = (users.c.environment_id == bindparam("environment_id")) & (
+    users.c.username_key == bindparam("username_key")
+)
+
+
+def user_from(row: Row) -> User:
+    """Make a user of the columns ``USER_COLUMNS``."""
+    environment_id, user_id, username, first_name, last_name, email, is_admin, is_active, session_epoch = row
+    return User(
+        environment_id=environment_id,
+        user_id=user_id,
+        username=username,
+        first_name=first_name,
+        last_name=last_name,
+        email=email,
+        is_admin=bool(is_admin),
+        is_active=bool(is_active),
+        session_epoch=session_epoch,
+    )
+
+
+class SqlInstallationStore:
+    """``ports.InstallationStore`` over SQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._raise = engine.prepare(
+            update(installation).values(epoch=installation.c.epoch + 1).returning(installation.c.epoch)
+        )
+
+    async def raise_epoch(self) -> int:
+        """End every token issued so far; see the port."""
+        rows = await self._engine.apply(Change(((self._raise, {}),)))
+        if rows is None:
+            raise LookupError("the installation's row is missing")
+        return int(rows[0][0])
+
+
+class SqlEnvironmentStore:
+    """``ports.EnvironmentStore`` over SQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        rows = select(*_ENVIRONMENT_COLUMNS).order_by(environments.c.environment_id)
+        self._of_domain = engine.prepare(rows.where(environments.c.domain == bindparam("domain")))
+        self._one = engine.prepare(
+            rows.where(environments.c.domain == bindparam("domain"), environments.c.lane == bindparam("lane"))
+        )
+        self._oldest = engine.prepare(rows.limit(1))
+        self._create = engine.prepare(insert(environments))
+
+    async def environment(self, domain: str, lane: str) -> Environment | None:
+        """Find one by its domain and lane; see the port."""
+        rows = await self._engine.fetch(self._one, {"domain": domain, "lane": lane})
+        return Environment(*rows[0]) if rows else None
+
+    async def oldest_environment(self) -> Environment | None:
+        """Find the default one; see the port."""
+        rows = await self._engine.fetch(self._oldest, {})
+        return Environment(*rows[0]) if rows else None
+
+    async def environments(self, domain: str) -> Sequence[Environment]:
+        """List the lanes of a domain; see the port."""
+        return [Environment(*row) for row in await self._engine.fetch(self._of_domain, {"domain": domain})]
+
+    async def create_environment(self, environment: Environment, now: Milliseconds) -> None:
+        """Create one; see the port."""
+        values = {column.name: getattr(environment, column.name) for column in _ENVIRONMENT_COLUMNS}
+        await self._engine.apply(Change(((self._create, {**values, "created_at": now}),)))
+
+
+class SqlUserStore:
+    """``ports.UserStore`` over SQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._by_id = engine.prepare(select(*USER_COLUMNS).where(_this_user))
+        self._for_sign_in = engine.prepare(
+            select(*USER_COLUMNS, users.c.password_hash, users.c.locked_until).where(_this_name)
+        )
+        self._create = engine.prepare(insert(users))
+        fails = users.c.failed_sign_ins + 1
+        locks = fails >= bindparam("tries")
+        self._failed = engine.prepare(
+            update(users)
+            .where(_this_user, users.c.locked_until.is_(None) | (users.c.locked_until <= bindparam("now")))
+            .values(
+                failed_sign_ins=case((locks, 0), else_=fails),
+                locked_until=case((locks, bindparam("lock_until")), else_=None),
+            )
+            .returning(users.c.locked_until)
+        )
+        self._signed_in = engine.prepare(
+            update(users)
+            .where(
+                _this_user,
+                users.c.is_active.is_(True),
+                users.c.locked_until.is_(None) | (users.c.locked_until <= bindparam("now")),
+            )
+            .values(failed_sign_ins=0, locked_until=None, last_sign_in_at=bindparam("now"))
+        )
+        ended = {"session_epoch": users.c.session_epoch + 1}
+        self._set_password = engine.prepare(
+            update(users)
+            .where(_this_name)
+            .values(password_hash=bindparam("hash"), failed_sign_ins=0, locked_until=None, **ended)
+        )
+        self._set_active = engine.prepare(
+            update(users).where(_this_name).values(is_active=bindparam("active"), **ended)
+        )
+
+    async def user(self, environment_id: EnvironmentId, user_id: ObjectId) -> User | None:
+        """Find one by ID; see the port."""
+        values = {"environment_id": environment_id, "user_id": user_id}
+        rows = await self._engine.fetch(self._by_id, values)
+        return user_from(rows[0]) if rows else None
+
+    async def sign_in_record(self, environment_id: EnvironmentId, username: str) -> SignInRecord | None:
+        """Find what checking a password needs; see the port."""
+        rows = await self._engine.fetch(self._for_sign_in, _named(environment_id, username))
+        if not rows:
+            return None
+        *user, password_hash, locked_until = rows[0]
+        return SignInRecord(user=user_from(tuple(user)), password_hash=password_hash, locked_until=locked_until)
+
+    async def create_user(self, user: User, password_hash: str | None, now: Milliseconds) -> None:
+        """Create one; see the port."""
+        values = {column.name: getattr(user, column.name) for column in USER_COLUMNS} | {
+            "username_key": username_key(user.username),
+            "password_hash": password_hash,
+            "failed_sign_ins": 0,
+            "locked_until": None,
+            "last_sign_in_at": None,
+            "created_at": now,
+        }
+        try:
+            await self._engine.apply(Change(((self._create, values),)))
+        except AlreadyExists:
+            raise AlreadyExists(f"a user named {user.username} exists in this environment") from None
+
+    async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
+        """Count a wrong password; see the port."""
+        values = {"now": now, "tries": tries, "lock_until": lock_until, **_key(user)}
+        rows = await self._engine.apply(Change(((self._failed, values),)))
+        return rows is not None and rows[0][0] is not None
+
+    async def signed_in(self, user: User, *, now: Milliseconds) -> bool:
+        """Reset the count; see the port."""
+        return await self._engine.apply(Change(((self._signed_in, {"now": now, **_key(user)}),))) is not None
+
+    async def set_password(self, environment_id: EnvironmentId, username: str, password_hash: str) -> bool:
+        """Change the password; see the port."""
+        values = {"hash": password_hash, **_named(environment_id, username)}
+        return await self._engine.apply(Change(((self._set_password, values),))) is not None
+
+    async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
+        """Disable or enable; see the port."""
+        values = {"active": active, **_named(environment_id, username)}
+        return await self._engine.apply(Change(((self._set_active, values),))) is not None
+
+
+def _key(user: User) -> dict[str, object]:
+    return {"environment_id": user.environment_id, "user_id": user.user_id}
+
+
+def _named(environment_id: EnvironmentId, username: str) -> dict[str, object]:
+    return {"environment_id": environment_id, "username_key": username_key(username)}

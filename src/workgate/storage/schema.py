@@ -1,0 +1,186 @@
+"""The tables. Every primary key begins with the environment; nothing uses sequences or triggers.
+
+Tables that tokens point at have no secondary index besides the user's authorizations: rows are found by
+time-ordered primary keys, and the sweeper walks those. Secrets are present as salts and digests only.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _table(name: str, *items: Column[object] | Index | PrimaryKeyConstraint | UniqueConstraint) -> Table:
+    return Table(name, metadata, *items, sqlite_with_rowid=False)
+
+
+def _required(name: str, kind: type | String) -> Column[object]:
+    return Column(name, kind, nullable=False)
+
+
+installation = _table(
+    "installation",
+    Column("installation_id", Integer, primary_key=True, autoincrement=False),
+    _required("epoch", Integer),
+    _required("created_at", BigInteger),
+)
+
+environments = _table(
+    "environments",
+    Column("environment_id", BigInteger, primary_key=True, autoincrement=False),
+    _required("customer_id", String(32)),
+    _required("domain", String(63)),
+    _required("lane", String(63)),
+    _required("name", Text),
+    _required("session_idle_seconds", Integer),
+    _required("session_absolute_seconds", Integer),
+    _required("created_at", BigInteger),
+    UniqueConstraint("domain", "lane"),
+)
+
+users = _table(
+    "users",
+    _required("environment_id", BigInteger),
+    _required("user_id", String(32)),
+    _required("username", Text),
+    _required("username_key", Text),
+    _required("first_name", Text),
+    _required("last_name", Text),
+    _required("email", Text),
+    _required("is_admin", Boolean),
+    _required("is_active", Boolean),
+    Column("password_hash", Text),
+    _required("session_epoch", Integer),
+    _required("failed_sign_ins", Integer),
+    Column("locked_until", BigInteger),
+    Column("last_sign_in_at", BigInteger),
+    _required("created_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "user_id"),
+    UniqueConstraint("environment_id", "username_key"),
+)
+
+applications = _table(
+    "applications",
+    _required("environment_id", BigInteger),
+    _required("client_id", String(32)),
+    _required("name", Text),
+    _required("type", String(16)),
+    _required("redirect_uris", Text),
+    _required("rotate_refresh_tokens", Boolean),
+    Column("refresh_absolute_seconds", Integer),
+    Column("refresh_inactivity_seconds", Integer),
+    _required("code_seconds", Integer),
+    _required("consent", String(16)),
+    _required("description", Text),
+    _required("description_url", Text),
+    _required("developer_name", Text),
+    _required("developer_email", Text),
+    _required("privacy_url", Text),
+    Column("logo_type", String(32)),
+    Column("logo", LargeBinary),
+    _required("created_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "client_id"),
+)
+
+application_secrets = _table(
+    "application_secrets",
+    _required("environment_id", BigInteger),
+    _required("client_id", String(32)),
+    _required("secret_id", BigInteger),
+    _required("digest", LargeBinary),
+    _required("last_four", String(4)),
+    _required("note", String(64)),
+    _required("created_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "client_id", "secret_id"),
+)
+
+authorizations = _table(
+    "authorizations",
+    _required("environment_id", BigInteger),
+    _required("authorization_id", BigInteger),
+    _required("client_id", String(32)),
+    _required("user_id", String(32)),
+    _required("redirect_uri", Text),
+    Column("code_challenge", String(43)),
+    _required("status", SmallInteger),
+    _required("salt", LargeBinary),
+    _required("key_id", Integer),
+    _required("generation", Integer),
+    _required("session_sequence", Integer),
+    _required("consented_at", BigInteger),
+    _required("code_expires_at", BigInteger),
+    _required("active_at", BigInteger),
+    Column("rotated_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "authorization_id"),
+    Index("ix_authorizations_user", "environment_id", "user_id", "client_id"),
+)
+
+sessions = _table(
+    "sessions",
+    _required("environment_id", BigInteger),
+    _required("row_id", BigInteger),
+    _required("slot", SmallInteger),
+    _required("sequence", Integer),
+    _required("origin", String(16)),
+    _required("user_id", String(32)),
+    _required("user_epoch", Integer),
+    Column("client_id", String(32)),
+    _required("salt", LargeBinary),
+    _required("opened_at", BigInteger),
+    _required("last_seen_at", BigInteger),
+    _required("idle_seconds", Integer),
+    _required("absolute_expires_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "row_id", "slot"),
+)
+
+objects = _table(
+    "objects",
+    _required("environment_id", BigInteger),
+    _required("obj_code", String(8)),
+    _required("object_id", String(32)),
+    _required("name", Text),
+    _required("entered_at", BigInteger),
+    _required("fields", Text),
+    PrimaryKeyConstraint("environment_id", "obj_code", "object_id"),
+)
+
+audit_events = _table(
+    "audit_events",
+    _required("environment_id", BigInteger),
+    _required("event_id", BigInteger),
+    _required("at", BigInteger),
+    _required("event", String(32)),
+    Column("actor", String(32)),
+    Column("client_id", String(32)),
+    Column("address", String(64)),
+    Column("reference", String(16)),
+    Column("reason", Text),
+    PrimaryKeyConstraint("environment_id", "event_id"),
+    Index(
+        "ix_audit_events_reference",
+        "reference",
+        sqlite_where=Column("reference").is_not(None),
+        postgresql_where=Column("reference").is_not(None),
+    ),
+)

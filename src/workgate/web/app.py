@@ -1,0 +1,190 @@
+"""The table of all routes of the pages and the OAuth endpoints."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from workgate.crypto.tokens import Mint
+from workgate.domain.ids import Clock, Entropy
+from workgate.domain.ports import ApplicationStore, StoreUnavailable
+from workgate.oauth.metadata import (
+    AUTHORIZE_PATH,
+    CONSENT_PATH,
+    INTROSPECT_PATH,
+    METADATA_PATH,
+    REVOKE_PATH,
+    TOKEN_PATH,
+)
+from workgate.ops.telemetry import log_refusal
+from workgate.service.authorize import AuthorizeService
+from workgate.service.clients import ClientDesk
+from workgate.service.environments import EnvironmentDirectory
+from workgate.service.sessions import SessionService
+from workgate.service.token_management import TokenManagement
+from workgate.service.tokens import TokenService
+from workgate.web.account import AccountPages
+from workgate.web.browser import Browsers, Visitor
+from workgate.web.consent import ConsentPages
+from workgate.web.errors import ErrorStyle
+from workgate.web.oauth import (
+    ClientEndpoint,
+    MetadataEndpoint,
+    introspect_answer,
+    revoke_answer,
+    token_answer,
+)
+from workgate.web.pages import SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
+
+_Page = Callable[[Request, Visitor], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebParts:
+    """What the pages and the OAuth endpoints are made of."""
+
+    directory: EnvironmentDirectory
+    sessions: SessionService
+    authorize: AuthorizeService
+    desk: ClientDesk
+    tokens: TokenService
+    management: TokenManagement
+    applications: ApplicationStore
+    mint: Mint
+    clock: Clock
+    entropy: Entropy
+    error_style: ErrorStyle
+
+
+class Site:
+    """Wraps pages: finds the visitor first, and turns what can go wrong into pages."""
+
+    def __init__(self, browsers: Browsers, pages: Pages) -> None:
+        self._browsers = browsers
+        self._pages = pages
+
+    def page(self, handler: _Page) -> Callable[[Request], Awaitable[Response]]:
+        """Make a route's endpoint of a page's handler."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                visitor = await self._browsers.visitor(request)
+                if visitor is None:
+                    return self._no_environment()
+                return await handler(request, visitor)
+            except StoreUnavailable as error:
+                log_refusal(event="store_unavailable", error=str(error), path=request.scope["path"])
+                return self._unavailable()
+
+        return endpoint
+
+    async def not_found(self, request: Request, error: Exception) -> Response:
+        """Answer for an address that nothing lives at."""
+        del request, error
+        return self._pages.error(
+            None,
+            status=404,
+            title="There is no such page",
+            text="Nothing lives at this address.",
+            hint="Check the address, or go to the start page.",
+        )
+
+    async def wrong_method(self, request: Request, error: Exception) -> Response:
+        """Answer for a method that the page does not take."""
+        allowed = getattr(error, "headers", None) or {}
+        return self._pages.error(
+            None,
+            status=405,
+            title="This page does not work that way",
+            text=f"It does not answer to {request.method if request.method.isalpha() else 'this method'}.",
+            hint="Open it again from the start page or from the application.",
+            headers=allowed,
+        )
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """Answer for a mistake of ours."""
+        log_refusal(event="request_failed", error=type(error).__name__, path=request.scope["path"])
+        return self._pages.error(
+            None,
+            status=500,
+            title="Something went wrong on our side",
+            text="It was recorded. Nothing that you entered was used up.",
+            hint="Try again in a moment.",
+        )
+
+    def _no_environment(self) -> Response:
+        return self._pages.error(
+            None,
+            status=404,
+            title="No organisation has this address",
+            text="The address names an organisation or a lane that does not exist here.",
+            hint="Check the first two parts of the address: organisation, then lane.",
+        )
+
+    def _unavailable(self) -> Response:
+        return self._pages.error(
+            None,
+            status=503,
+            title="Workgate cannot answer at this moment",
+            text="Its database does not answer. Nothing was changed.",
+            hint="Try again in a moment.",
+            headers={"Retry-After": "2"},
+        )
+
+
+class StaticAssets(StaticFiles):
+    """Static files, whose addresses change with their content."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve a file that browsers may keep."""
+        response = await super().get_response(path, scope)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = SECURITY_HEADERS["Referrer-Policy"]
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def web_routes(parts: WebParts) -> tuple[list[BaseRoute], Site]:
+    """Make the routes, the hot ones first, and the site that answers for everything else."""
+    pages = Pages()
+    browsers = Browsers(
+        directory=parts.directory,
+        sessions=parts.sessions,
+        mint=parts.mint,
+        clock=parts.clock,
+        entropy=parts.entropy,
+    )
+    site = Site(browsers, pages)
+    consent = ConsentPages(authorize=parts.authorize, browsers=browsers, pages=pages)
+    signin = SignInPages(sessions=parts.sessions, applications=parts.applications, browsers=browsers, pages=pages)
+    account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
+    clients = {
+        TOKEN_PATH: token_answer(parts.tokens),
+        INTROSPECT_PATH: introspect_answer(parts.management),
+        REVOKE_PATH: revoke_answer(parts.management),
+    }
+    routes: list[BaseRoute] = [
+        Route(
+            path,
+            ClientEndpoint(directory=parts.directory, desk=parts.desk, answer=answer, style=parts.error_style),
+        )
+        for path, answer in clients.items()
+    ]
+    routes += [
+        Route(METADATA_PATH, MetadataEndpoint(parts.directory)),
+        Route(AUTHORIZE_PATH, site.page(consent.authorize), methods=["GET"]),
+        Route(CONSENT_PATH, site.page(consent.decide), methods=["POST"]),
+        Route(LOGO_PATH, site.page(account.logo), methods=["GET"]),
+        Route(SIGN_IN_PATH, site.page(signin.show), methods=["GET"]),
+        Route(SIGN_IN_PATH, site.page(signin.sign_in), methods=["POST"]),
+        Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
+        Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
+        Route("/", site.page(account.home), methods=["GET"]),
+        Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
+    ]
+    return routes, site

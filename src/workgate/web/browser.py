@@ -1,0 +1,130 @@
+"""What a browser brings to a page: its session, its anti-CSRF values, its environment."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from workgate import asgi
+from workgate.crypto.tickets import issue_ticket, open_ticket
+from workgate.crypto.tokens import Mint
+from workgate.domain.accounts import Environment, Session
+from workgate.domain.ids import Clock, Entropy
+from workgate.oauth.errors import Refusal
+from workgate.oauth.params import Params, from_form
+from workgate.service.environments import EnvironmentDirectory
+from workgate.service.sessions import SessionService
+
+_FORM_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser in an environment, with its live session if it has one."""
+
+    environment: Environment
+    session: Session | None
+    address: str
+    issuer: str
+
+
+class Browsers:
+    """Finds out who is visiting, and guards the forms against forgery.
+
+    A form of a signed-in page is bound to that session. The sign-in form has none yet: it is bound to a
+    random cookie of this browser, so that nobody can be signed in by somebody else's form.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: EnvironmentDirectory,
+        sessions: SessionService,
+        mint: Mint,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._directory = directory
+        self._sessions = sessions
+        self._mint = mint
+        self._clock = clock
+        self._entropy = entropy
+
+    async def visitor(self, request: Request) -> Visitor | None:
+        """Tell who is visiting; None: no environment has this address. Raises ``StoreUnavailable``."""
+        environment = await self._directory.by_host(asgi.host(request.scope))
+        if environment is None:
+            return None
+        session_id = asgi.cookies(request.scope).get(asgi.session_cookie_name(request.scope))
+        session = None
+        if session_id:
+            session = await self._sessions.check(environment.environment_id, session_id)
+        return Visitor(environment, session, asgi.address(request.scope), asgi.origin(request.scope))
+
+    def form_of_session(self, session: Session) -> str:
+        """The anti-CSRF value for forms of a signed-in page."""
+        return self._issue(_binding(session))
+
+    def is_form_of_session(self, value: str, session: Session) -> bool:
+        """Tell whether a posted value was made for this session."""
+        return self._opens(value, _binding(session))
+
+    def form_of_browser(self, request: Request) -> tuple[str, str]:
+        """The anti-CSRF value for the sign-in form, and the cookie value that it is bound to."""
+        cookie = asgi.cookies(request.scope).get(_form_cookie(request)) or self._entropy(16).hex()
+        return self._issue(cookie.encode()), cookie
+
+    def is_form_of_browser(self, value: str, request: Request) -> bool:
+        """Tell whether a posted value was made for this browser."""
+        cookie = asgi.cookies(request.scope).get(_form_cookie(request))
+        return cookie is not None and self._opens(value, cookie.encode())
+
+    def _issue(self, binding: bytes) -> str:
+        return issue_ticket(self._mint, purpose=b"form", binding=binding, payload=b"", now=self._clock.now())
+
+    def _opens(self, value: str, binding: bytes) -> bool:
+        now = self._clock.now()
+        opened = open_ticket(self._mint, value, purpose=b"form", binding=binding, now=now, seconds=_FORM_SECONDS)
+        return opened is not None
+
+
+async def posted_fields(request: Request, *names: str) -> Params:
+    """Read the named fields of a posted form; nothing at all of a form that is malformed or too large."""
+    if asgi.content_type(request.scope) != "application/x-www-form-urlencoded":
+        return {}
+    body = await asgi.read_body(request.scope, request.receive)
+    fields = from_form(body or b"", frozenset(names), longest=asgi.LARGEST_BODY)
+    return {} if isinstance(fields, Refusal) else fields
+
+
+def set_session_cookie(request: Request, response: Response, session_id: str) -> None:
+    """Give the browser its session, for as long as it stays open."""
+    _set_cookie(request, response, asgi.session_cookie_name(request.scope), session_id)
+
+
+def forget_session(request: Request, response: Response) -> None:
+    """Take the session's cookie back."""
+    response.delete_cookie(
+        asgi.session_cookie_name(request.scope), secure=_secure(request), httponly=True, samesite="lax"
+    )
+
+
+def set_form_cookie(request: Request, response: Response, value: str) -> None:
+    """Give the browser the value that its sign-in form is bound to."""
+    _set_cookie(request, response, _form_cookie(request), value)
+
+
+def _set_cookie(request: Request, response: Response, name: str, value: str) -> None:
+    response.set_cookie(name, value, path="/", secure=_secure(request), httponly=True, samesite="lax")
+
+
+def _form_cookie(request: Request) -> str:
+    return "__Host-workgate_form" if _secure(request) else "workgate_form"
+
+
+def _secure(request: Request) -> bool:
+    return bool(request.scope["scheme"] == "https")
+
+
+def _binding(session: Session) -> bytes:
+    return f"{session.environment_id}.{session.row_id}.{session.sequence}".encode()

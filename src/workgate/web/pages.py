@@ -1,0 +1,126 @@
+"""Pages for people: templates, the headers that every page carries, and where a page may lead to."""
+
+import functools
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment as Templates
+from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from workgate.domain.accounts import Environment
+
+_HERE = Path(__file__).parent
+STATIC_FOLDER = _HERE / "static"
+_PLACEHOLDER = "/-/"
+
+SECURITY_HEADERS = {
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Pages:
+    """Renders pages of the folder ``templates``."""
+
+    def __init__(self) -> None:
+        self._templates = Templates(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=False,
+            auto_reload=False,
+        )
+        self._templates.globals["static"] = _static_address
+
+    def render(
+        self,
+        template: str,
+        environment: Environment | None,
+        context: Mapping[str, Any],
+        *,
+        status: int = 200,
+        form_action: Iterable[str] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Make a page's response.
+
+        Args:
+            template: the file's name.
+            environment: whose page it is.
+            context: what the template says it needs.
+            status: the HTTP status.
+            form_action: CSP sources besides our own that answers to the page's forms may redirect to.
+            headers: more headers.
+        """
+        body = self._templates.get_template(template).render(environment=environment, **context)
+        targets = " ".join(["'self'", *form_action])
+        policy = (
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+            f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+        )
+        return Response(
+            body,
+            status_code=status,
+            media_type="text/html",
+            headers={**SECURITY_HEADERS, "Content-Security-Policy": policy, **(headers or {})},
+        )
+
+    def error(
+        self,
+        environment: Environment | None,
+        *,
+        status: int,
+        title: str,
+        text: str,
+        hint: str | None = None,
+        reference: str | None = None,
+        details: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Make an error page, which says what to do next."""
+        context = {
+            "title": title,
+            "text": text,
+            "hint": hint,
+            "reference": reference,
+            "details": list(details),
+        }
+        return self.render("error.html", environment, context, status=status, headers=headers)
+
+
+def redirect(location: str, *, after_post: bool) -> Response:
+    """Lead the browser on: 303 after a post, so that it is never posted again, else 302."""
+    response = RedirectResponse(_PLACEHOLDER, status_code=303 if after_post else 302, headers=SECURITY_HEADERS)
+    # Sent as it is: the framework would quote it again, and a client's redirect URI must not change.
+    response.headers["location"] = location
+    return response
+
+
+def own_path(target: str | None) -> str:
+    """Give ``target`` if it is a path of this server, else the start page: no redirect leads elsewhere."""
+    if target is None or len(target) > 16_384:
+        return "/"
+    plain = target.isascii() and target.isprintable() and "\\" not in target and " " not in target
+    return target if plain and target.startswith("/") and not target.startswith("//") else "/"
+
+
+def path_and_query(request: Request) -> str:
+    """Give the path and query of a request as they were sent."""
+    query = request.scope["query_string"].decode("latin-1")
+    path: str = request.scope["path"]
+    return f"{path}?{query}" if query else path
+
+
+@functools.cache
+def _static_address(name: str) -> str:
+    """The address of a static file; its content's digest is part of it, so that it may be kept for ever."""
+    digest = hashlib.sha256((STATIC_FOLDER / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"

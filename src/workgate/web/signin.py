@@ -1,0 +1,169 @@
+"""The sign-in page, which keeps the request that led to it, and signing out."""
+
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from workgate.domain.accounts import SessionOrigin
+from workgate.domain.oauth import Application
+from workgate.domain.ports import ApplicationStore
+from workgate.oauth.errors import Refusal
+from workgate.oauth.metadata import AUTHORIZE_PATH, OAUTH2_PREFIX
+from workgate.oauth.params import AUTHORIZE_PARAMETERS, from_form
+from workgate.oauth.redirects import match_redirect
+from workgate.service.sessions import SessionService, SignedIn, SignInLimited, SignInRefused
+from workgate.web.browser import (
+    Browsers,
+    Visitor,
+    forget_session,
+    posted_fields,
+    set_form_cookie,
+    set_session_cookie,
+)
+from workgate.web.pages import Pages, own_path, redirect
+
+SIGN_IN_PATH = "/login"
+SIGN_OUT_PATH = "/logout"
+LOGO_PATH = OAUTH2_PREFIX + "/logo/{client_id}"
+
+_WRONG = {
+    "title": "That did not work",
+    "text": "The user name or the password is not right, or the account is locked. After several wrong "
+    "tries in a row an account is locked for some minutes: wait ten minutes, or ask your administrator.",
+}
+_TOO_OLD = {
+    "title": "Please try once more",
+    "text": "This page was open for too long, or your browser did not keep its cookie. Enter your password again.",
+}
+
+
+class SignInPages:
+    """GET and POST of the sign-in page, and POST of signing out."""
+
+    def __init__(
+        self, *, sessions: SessionService, applications: ApplicationStore, browsers: Browsers, pages: Pages
+    ) -> None:
+        self._sessions = sessions
+        self._applications = applications
+        self._browsers = browsers
+        self._pages = pages
+
+    async def show(self, request: Request, visitor: Visitor) -> Response:
+        """Show the page; whoever is signed in already is led on."""
+        target = own_path(request.query_params.get("next"))
+        if visitor.session is not None:
+            return redirect(target, after_post=False)
+        return await self._page(request, visitor, target, username="", problem=None, status=200)
+
+    async def sign_in(self, request: Request, visitor: Visitor) -> Response:
+        """Check what was posted; lead on, or show the page again with what to do."""
+        form = await posted_fields(request, "username", "password", "csrf", "next")
+        username, target = form.get("username", ""), own_path(form.get("next"))
+        if not self._browsers.is_form_of_browser(form.get("csrf", ""), request):
+            return await self._page(request, visitor, target, username=username, problem=_TOO_OLD, status=403)
+        outcome = await self._sessions.sign_in(
+            visitor.environment,
+            username=username,
+            password=form.get("password", ""),
+            origin=SessionOrigin.BROWSER,
+            address=visitor.address,
+        )
+        match outcome:
+            case SignedIn(token):
+                if visitor.session is not None:
+                    await self._sessions.sign_out(visitor.environment, visitor.session, visitor.address)
+                response = redirect(target, after_post=True)
+                set_session_cookie(request, response, token.reveal())
+                return response
+            case SignInRefused():
+                return await self._page(request, visitor, target, username=username, problem=_WRONG, status=401)
+            case SignInLimited(retry_after):
+                problem = {
+                    "title": "Too many tries",
+                    "text": f"Wait {retry_after} seconds, then try again.",
+                }
+                response = await self._page(request, visitor, target, username=username, problem=problem, status=429)
+                response.headers["Retry-After"] = str(retry_after)
+                return response
+
+    async def sign_out(self, request: Request, visitor: Visitor) -> Response:
+        """End the session; lead on to where the form says, or to a page that says so."""
+        form = await posted_fields(request, "csrf", "next")
+        target = own_path(form.get("next"))
+        if visitor.session is not None:
+            if not self._browsers.is_form_of_session(form.get("csrf", ""), visitor.session):
+                return self._pages.error(
+                    visitor.environment,
+                    status=403,
+                    title="You are still signed in",
+                    text="The sign-out did not come from a page of your present sign-in.",
+                    hint="Open the start page and sign out there.",
+                )
+            await self._sessions.sign_out(visitor.environment, visitor.session, visitor.address)
+        onward = "/signed-out" if target == "/" else sign_in_address(target)
+        response = redirect(onward, after_post=True)
+        forget_session(request, response)
+        return response
+
+    async def signed_out(self, request: Request, visitor: Visitor) -> Response:
+        """Say that nobody is signed in any more."""
+        del request
+        return self._pages.render("signed_out.html", visitor.environment, {"signin_url": SIGN_IN_PATH})
+
+    async def _page(
+        self,
+        request: Request,
+        visitor: Visitor,
+        target: str,
+        *,
+        username: str,
+        problem: dict[str, str] | None,
+        status: int,
+    ) -> Response:
+        csrf, cookie = self._browsers.form_of_browser(request)
+        application, leads_to = await self._waiting_application(visitor, target)
+        context = {
+            "form": {"action": SIGN_IN_PATH, "csrf": csrf, "next": target, "username": username[:254]},
+            "problem": problem,
+            "application": None if application is None else application_context(application),
+        }
+        response = self._pages.render("signin.html", visitor.environment, context, status=status, form_action=leads_to)
+        set_form_cookie(request, response, cookie)
+        return response
+
+    async def _waiting_application(self, visitor: Visitor, target: str) -> tuple[Application | None, tuple[str, ...]]:
+        """The application that sent the user here, and the CSP source of where the sign-in may lead."""
+        parts = urlsplit(target)
+        if parts.path != AUTHORIZE_PATH:
+            return None, ()
+        params = from_form(parts.query.encode(), AUTHORIZE_PARAMETERS)
+        if isinstance(params, Refusal) or "client_id" not in params:
+            return None, ()
+        application = await self._applications.application(visitor.environment.environment_id, params["client_id"])
+        if application is None:
+            return None, ()
+        # Browsers hold form-action against every hop: where consent is not asked, the sign-in leads there.
+        to = match_redirect(
+            params.get("redirect_uri", ""), application.redirect_uris, public_client=application.is_public
+        )
+        return application, () if to is None else (to.form_action_source,)
+
+
+def sign_in_address(target: str) -> str:
+    """The sign-in page that leads to ``target``, a path of our own, afterwards."""
+    return f"{SIGN_IN_PATH}?next={quote(target, safe='')}"
+
+
+def application_context(application: Application) -> dict[str, object]:
+    """What templates show of an application."""
+    return {
+        "name": application.name,
+        "initial": application.name[:1].upper(),
+        "logo_url": LOGO_PATH.format(client_id=application.client_id) if application.has_logo else None,
+        "description": application.description or None,
+        "description_url": application.description_url or None,
+        "developer_name": application.developer_name or None,
+        "developer_email": application.developer_email or None,
+        "privacy_url": application.privacy_url or None,
+    }

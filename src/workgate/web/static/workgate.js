@@ -1,0 +1,57 @@
+// Two comforts; every page works without them.
+"use strict";
+
+// One press sends a form once. The buttons are disabled only after the browser has collected the form's values,
+// so the pressed button's own name and value are still sent.
+{
+  const sent = new Set();
+
+  const setDisabled = (form, disabled) => {
+    for (const element of form.elements) {
+      if (element.type === "submit") element.disabled = disabled;
+    }
+  };
+
+  const release = (form) => {
+    sent.delete(form);
+    setDisabled(form, false);
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (sent.has(form)) {
+      event.preventDefault();
+      return;
+    }
+    sent.add(form);
+    setTimeout(() => { if (sent.has(form)) setDisabled(form, true); }, 0);
+    // The page may stay: a stopped load, or a redirect that opened another program.
+    setTimeout(() => release(form), 10000);
+  });
+
+  // Coming back with the Back button, from the browser's memory or with its remembered form state.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.forms) release(form);
+  });
+}
+
+// Show or hide the password.
+for (const holder of document.querySelectorAll(".reveal")) {
+  const input = holder.querySelector("input");
+  const button = document.createElement("button");
+  const show = (visible) => {
+    input.type = visible ? "text" : "password";
+    button.textContent = visible ? "Hide" : "Show";
+    button.setAttribute("aria-label", visible ? "Hide password" : "Show password");
+  };
+  button.type = "button";
+  button.className = "reveal-button";
+  button.setAttribute("aria-controls", input.id);
+  button.addEventListener("click", () => show(input.type === "password"));
+  // A password is sent, remembered by the browser and restored only as a password.
+  input.form.addEventListener("submit", () => show(false));
+  input.autocapitalize = "none";
+  input.spellcheck = false;
+  show(false);
+  holder.append(button);
+}
