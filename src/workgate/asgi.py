@@ -4,10 +4,9 @@ It decides nothing; it spares the hot endpoints a framework's request object.
 """
 
 from collections.abc import Iterable, Mapping
-from http.cookies import CookieError, SimpleCookie
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 LARGEST_BODY = 64 * 1024
 NO_STORE = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
@@ -19,10 +18,37 @@ SECURE_SESSION_COOKIE = "__Host-workgate_session"
 Headers = Iterable[tuple[bytes, bytes]]
 
 
+class Front:
+    """Sends the busiest addresses straight to their endpoints, and all others through the site's routes.
+
+    A framework's routing and error handling cost as much as looking up a session does; these endpoints do their own.
+
+    Args:
+        exact: endpoints by path.
+        prefix: what every path of ``below`` begins with.
+        below: the endpoint of all paths under the prefix.
+        site: everything else, the lifespan too.
+    """
+
+    def __init__(self, exact: Mapping[str, ASGIApp], *, prefix: str, below: ASGIApp, site: ASGIApp) -> None:
+        self._exact = exact
+        self._prefix = prefix
+        self._below = below
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        app = self._site
+        if scope["type"] == "http":
+            path = scope["path"]
+            app = self._exact.get(path) or (self._below if path.startswith(self._prefix) else self._site)
+        await app(scope, receive, send)
+
+
 async def read_body(scope: Scope, receive: Receive, limit: int = LARGEST_BODY) -> bytes | None:
     """Read a request's body; None if it is larger than ``limit`` bytes or the client went away."""
     declared = header(scope, b"content-length")
-    if declared is not None and declared.isdecimal() and int(declared) > limit:
+    if declared is not None and declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
         return None
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -77,14 +103,18 @@ def origin(scope: Scope) -> str:
 
 
 def cookies(scope: Scope) -> Mapping[str, str]:
-    """Give the request's cookies."""
-    text = header(scope, b"cookie")
-    if text is None:
-        return {}
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(text.replace(", ", "; ")).items()}
-    except CookieError:
-        return {}
+    """Give the request's cookies, of a repeated name the last.
+
+    As browsers write them (RFC 6265 §4.2.1), and no stricter: what another program of the same host keeps in
+    its cookies must not hide ours.
+    """
+    lines = [line.decode("latin-1") for name, line in scope["headers"] if name == b"cookie"]
+    pairs = [part.partition("=") for line in lines for part in line.split(";")]
+    return {name.strip(): _unquoted(value.strip()) for name, equals, value in pairs if equals}
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 def session_cookie_name(scope: Scope) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.types import ASGIApp
 
-from workgate.asgi import LARGEST_BODY
+from workgate.asgi import LARGEST_BODY, Front
 from workgate.attask.handlers import AttaskApp
 from workgate.crypto.keys import KeyRing, KeyRingError, parse_key_ring
 from workgate.crypto.tokens import Mint
@@ -32,7 +32,7 @@ from workgate.service.tokens import TokenService
 from workgate.signin.password import Passwords
 from workgate.storage.embedded import EmbeddedDatabase
 from workgate.storage.keyfile import KeyFile
-from workgate.web.app import WebParts, web_routes
+from workgate.web.app import WebParts, web_app
 from workgate.web.errors import ErrorStyle
 
 _UPKEEP_SECONDS = 1.0
@@ -109,10 +109,10 @@ class Workgate:
             at_most=settings.applications_per_environment,
         )
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end."""
         parts = self._web_parts()
-        routes, site = web_routes(parts)
+        endpoints, site = web_app(parts, self._lifespan)
         attask = AttaskApp(
             directory=parts.directory,
             sessions=parts.sessions,
@@ -120,11 +120,7 @@ class Workgate:
             objects=self.database.objects,
             largest_body=LARGEST_BODY,
         )
-        return Starlette(
-            routes=[*routes, Mount("/attask", attask)],
-            exception_handlers={404: site.not_found, 405: site.wrong_method, 500: site.failed},
-            lifespan=self._lifespan,
-        )
+        return Front(endpoints, prefix="/attask/", below=attask, site=site)
 
     def close(self) -> None:
         """Write what is under way, then close."""

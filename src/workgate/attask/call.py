@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl
 
@@ -35,8 +35,8 @@ class Call:
     version: int
     segments: tuple[str, ...]
     method: str
-    params: Mapping[str, list[str]]
-    session_id: str | None
+    params: Mapping[str, list[str]] = field(repr=False)
+    session_id: str | None = field(repr=False)
     carrier: Carrier
     cross_site: bool
 

@@ -16,6 +16,7 @@ class ApiFault(Enum):
     TOO_LARGE = (413, "java.lang.IllegalArgumentException")
     INVALID = (422, "java.lang.IllegalArgumentException")
     TOO_MANY = (429, "com.attask.common.AuthenticationException")
+    FAILED = (500, "java.lang.RuntimeException")
     UNAVAILABLE = (503, "com.attask.common.ServiceUnavailableException")
 
     def __init__(self, status: int, class_name: str) -> None:

@@ -15,7 +15,7 @@ from workgate.domain.accounts import Environment, Session, SessionOrigin
 from workgate.domain.ids import ObjectId
 from workgate.domain.objects import Condition, ObjectQuery
 from workgate.domain.ports import ObjectStore, StoreUnavailable, UserStore
-from workgate.ops.telemetry import log_refusal
+from workgate.ops.telemetry import described, log_refusal
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.sessions import SessionService, SignedIn, SignInLimited, SignInRefused
 
@@ -52,6 +52,10 @@ class AttaskApp:
             unavailable = ApiError(ApiFault.UNAVAILABLE, "The service cannot answer at this moment: try again.")
             headers = [*asgi.NO_STORE, (b"retry-after", b"2")]
             await asgi.send_json(send, unavailable.fault.status, unavailable.payload(), headers)
+        except Exception as error:
+            log_refusal(event="request_failed", error=described(error), path=scope["path"])
+            failed = ApiError(ApiFault.FAILED, "Something went wrong on our side: try again.")
+            await asgi.send_json(send, failed.fault.status, failed.payload())
         else:
             await asgi.send_json(send, 200, payload, [*asgi.NO_STORE, *headers])
 

@@ -1,5 +1,6 @@
 """Search parameters as a query: equality filters, ``fields``, ``$$LIMIT`` and ``$$FIRST`` (contract §3.4)."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -10,12 +11,14 @@ from workgate.domain.objects import Condition, FieldValue, ObjectQuery
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 2000
+_MOST_VALUES = 500  # SQLite takes no expression deeper than 1000
 _CONTROL = frozenset({"method", "fields", "sessionID", "apiKey", "id", "ID", "ids", "map", "username", "password"})
 _CORE = ("ID", "name", "objCode")
 _COUNT = re.compile(r"\d{1,9}")
 _MODIFIER = re.compile(r".+_(?:Mod|Range|Sort|GroupBy|AggFunc)")
 _DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.:](\d{3}))?(Z|[+-]\d\d:?\d\d)?")
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
+_WHOLE_NUMBERS = range(-(2**63), 2**63)  # what both databases can compare with
 _FREE = frozenset({FieldType.STRING, FieldType.STRINGS})
 
 
@@ -30,6 +33,8 @@ def read_query(kind: ObjectType, version: int, params: Mapping[str, list[str]]) 
         for name, values in params.items()
         if name not in _CONTROL and not name.startswith("$$")
     )
+    if sum(len(condition.values) + len(condition.spans) for condition in conditions) > _MOST_VALUES:
+        raise invalid(f"A search can ask for at most {_MOST_VALUES} values at once")
     limit = _count(params, "$$LIMIT", DEFAULT_LIMIT)
     if limit > LARGEST_LIMIT:
         raise invalid(f"The requested limit {limit} is greater than the maximum allowed limit of {LARGEST_LIMIT}")
@@ -75,12 +80,14 @@ def _condition(kind: ObjectType, version: int, name: str, values: list[str]) -> 
 
 def _value(name: str, field_type: FieldType, text: str) -> FieldValue:
     try:
-        if field_type is FieldType.INT:
-            return int(text)
-        if field_type is FieldType.DOUBLE:
-            return float(text)
+        if field_type is FieldType.INT and (whole := int(text)) in _WHOLE_NUMBERS:
+            return whole
+        if field_type is FieldType.DOUBLE and math.isfinite(number := float(text)):
+            return number
     except ValueError:
         raise _invalid_value(name) from None
+    if field_type in {FieldType.INT, FieldType.DOUBLE}:
+        raise _invalid_value(name)
     if field_type is FieldType.BOOLEAN:
         if text.lower() not in _TRUE | _FALSE:
             raise _invalid_value(name)

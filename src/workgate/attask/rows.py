@@ -16,7 +16,7 @@ FindUser = Callable[[ObjectId], Awaitable[User | None]]
 def date_time(milliseconds: int) -> str:
     """Write an instant as ``yyyy-MM-dd'T'HH:mm:ss:SSSZ``, with the colon before the milliseconds (§3.7)."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}:{milliseconds % 1000:03d}+0000"
+    return f"{moment.replace(tzinfo=None).isoformat()}:{milliseconds % 1000:03d}+0000"
 
 
 async def project_row(stored: StoredObject, shown: Mapping[str, tuple[str, ...]], find_user: FindUser) -> Payload:

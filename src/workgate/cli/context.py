@@ -8,13 +8,12 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from pydantic import ValidationError
 
 from workgate.crypto.keys import KeyRingError, UnknownKeyError
 from workgate.domain.accounts import Environment
 from workgate.domain.ports import AlreadyExists, StoreUnavailable
 from workgate.domain.problems import Problem
-from workgate.ops.settings import Settings
+from workgate.ops.settings import Settings, load_settings
 from workgate.server import SystemClock, Workgate
 
 T = TypeVar("T")
@@ -48,10 +47,7 @@ def fail(message: str) -> NoReturn:
 def settings_for(database: str | None) -> Settings:
     """Read the settings; the option wins over all."""
     try:
-        return Settings() if database is None else Settings(database_url=database)
-    except ValidationError as error:
-        first = error.errors()[0]
-        fail(f"setting {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+        return load_settings() if database is None else load_settings(database_url=database)
     except (ValueError, OSError) as error:
         fail(str(error))
 

@@ -1,6 +1,7 @@
 """``workgate demo``: an organisation, people, an application, projects and the example app, running."""
 
 import asyncio
+import functools
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from workgate.cli.context import fail
 from workgate.cli.demo_data import DOMAIN, LANES, PASSWORD, PEOPLE, projects
 from workgate.domain.accounts import Environment
 from workgate.domain.oauth import ApplicationType
-from workgate.ops.settings import Settings
+from workgate.ops.settings import load_settings
 from workgate.ops.telemetry import configure_logging
 from workgate.server import SystemClock, Workgate, listen, uvicorn_config
 from workgate.service.applications import NewApplication, Registered
@@ -46,17 +47,25 @@ def demo(
         fail(f"{error}: is a demo running already? Choose others with --port and --app-port")
     shutil.rmtree(_FOLDER, ignore_errors=True)
     _FOLDER.mkdir(mode=0o700)
-    database = _FOLDER / "workgate.db"
-    workgate = Workgate(Settings(database_url=f"sqlite:///{database}"), clock=SystemClock())
-    url, app_url = f"http://localhost:{port}", f"http://127.0.0.1:{app_port}"
-    environment, registered = asyncio.run(_seed(workgate, f"{app_url}/callback"))
+    try:
+        asyncio.run(_run(listener, f"http://localhost:{port}", app_port, began))
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+
+
+async def _run(listener: socket.socket, url: str, app_port: int, began: float) -> None:
+    app_url = f"http://127.0.0.1:{app_port}"
+    settings = load_settings({}, database_url=f"sqlite:///{_FOLDER / 'workgate.db'}")
+    workgate = Workgate(settings, clock=SystemClock())
+    environment, registered = await _seed(workgate, f"{app_url}/callback")
     _write_variables(url, app_url, registered)
     example = _start_example(url, app_url, app_port, registered)
+    ready = functools.partial(_announce, url, app_url, environment, began)
     try:
-        server = uvicorn.Server(uvicorn_config(workgate))
-        asyncio.run(_serve(server, listener, example, lambda: _announce(url, app_url, environment, began)))
-    except KeyboardInterrupt:
-        pass
+        # The server stops at either signal and passes it on when it is done: by then there is nothing left to stop.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        await _serve(uvicorn.Server(uvicorn_config(workgate)), listener, example, app_port, ready)
     finally:
         example.terminate()
         example.wait(timeout=10)
@@ -122,29 +131,30 @@ async def _serve(
     server: uvicorn.Server,
     listener: socket.socket,
     example: "subprocess.Popen[bytes]",
+    app_port: int,
     ready: Callable[[], None],
 ) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not serving.done() and not (server.started and _listens(example)):
+    while not serving.done() and example.poll() is None and not await _accepts(app_port):
         await asyncio.wait([serving], timeout=0.02)
-    if not serving.done():
+    if not serving.done() and example.poll() is None:
         ready()
     while not serving.done():
         await asyncio.wait([serving], timeout=0.5)
         if example.poll() is not None and not server.should_exit:
             print("The example app ended; stopping.", file=sys.stderr)
-            signal.raise_signal(signal.SIGINT)
+            server.should_exit = True
     await serving
 
 
-def _listens(example: "subprocess.Popen[bytes]") -> bool:
-    """Tell whether the example app has opened its socket (or has ended, so that nobody waits for it)."""
-    if example.poll() is not None:
-        return True
-    targets = {str(link.readlink()) for link in Path(f"/proc/{example.pid}/fd").iterdir()}
-    inodes = {target[8:-1] for target in targets if target.startswith("socket:[")}
-    listening = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return any(row[3] == "0A" and row[9] in inodes for row in listening)
+async def _accepts(port: int) -> bool:
+    """Tell whether something listens there."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _announce(url: str, app_url: str, environment: Environment, began: float) -> None:

@@ -1,28 +1,14 @@
-"""The command line's commands, put together."""
+"""Where the program begins."""
 
-import typer
-
-from workgate.cli import app_commands, audit_commands, key_commands, org_commands, serve, user_commands
-from workgate.cli.demo import demo
-
-cli = typer.Typer(
-    name="workgate",
-    help="Workgate: Workfront's OAuth2 applications, sessions and API, to run yourself.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-cli.add_typer(org_commands.commands, name="org", help="Organisations: a domain with its lanes.")
-cli.add_typer(user_commands.commands, name="user", help="The people of an environment.")
-cli.add_typer(app_commands.commands, name="app", help="OAuth2 applications.")
-app_commands.commands.add_typer(app_commands.secret_commands, name="secret", help="Client secrets of an application.")
-cli.add_typer(key_commands.keys, name="keys", help="The key ring, under which all tokens are made.")
-cli.add_typer(key_commands.epoch, name="epoch", help="The installation's epoch.")
-cli.add_typer(audit_commands.commands, name="audit", help="What happened, and what a reference stands for.")
-cli.command("serve")(serve.serve)
-cli.command("demo")(demo)
+import sys
 
 
 def run() -> None:
-    """Run the command line."""
+    """Run the command line; without the server's libraries, say how to get them."""
+    try:
+        from workgate.cli.commands import cli
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("workgate"):
+            raise
+        sys.exit(f"workgate: {error.name} is not installed; the server needs: pip install 'workgate[server]'")
     cli()

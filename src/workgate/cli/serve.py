@@ -1,5 +1,6 @@
 """``workgate serve``."""
 
+import gc
 import sys
 from typing import Annotated
 
@@ -31,4 +32,6 @@ def serve(
         fail(str(error))
     shown = f"[{host}]" if ":" in host else host
     print(f"Workgate on http://{shown}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: the collector need not walk it again and again
     uvicorn.Server(uvicorn_config(workgate)).run(sockets=[listener])

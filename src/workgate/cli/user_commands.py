@@ -1,5 +1,6 @@
 """``workgate user``."""
 
+import getpass
 import sys
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, fail, run, show
 from workgate.server import Workgate
+from workgate.signin.password import SHORTEST_PASSWORD
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -119,6 +121,10 @@ def _set_active(username: str, org: str, lane: str, database: str | None, *, act
 def _password(password: str | None, from_stdin: bool) -> str:
     if from_stdin and password is None:
         return sys.stdin.readline().rstrip("\r\n")
-    if password is None or from_stdin:
+    if from_stdin:
+        fail("give the password with --password or with --password-stdin, not both")
+    if password is None and sys.stdin.isatty():
+        return getpass.getpass(f"Password ({SHORTEST_PASSWORD} characters or more): ")
+    if password is None:
         fail("give the password with --password or with --password-stdin")
     return password

@@ -29,6 +29,10 @@ class TokenKind(Enum):
     REFRESH = "wgr_"
     SESSION = "wgs_"
 
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.purpose = prefix.encode()
+
 
 class TokenValue:
     """A token that may be used. Only ``reveal`` shows it: its repr and str are masked."""
@@ -66,7 +70,7 @@ class PresentedToken:
 
 def read_token(kind: TokenKind, text: str) -> PresentedToken | None:
     """Take a token's text apart; None if it is not a token of that kind."""
-    if not _TEXT.fullmatch(text) or not text.startswith(kind.value):
+    if not _TEXT.fullmatch(text) or not text.startswith(kind.prefix):
         return None
     raw = base64.urlsafe_b64decode(text[4:])
     key_id, row_id, generation = _NAME.unpack_from(raw)
@@ -103,7 +107,7 @@ class Mint:
         """
         name = _NAME.pack(key_id, row_id, generation)
         mac = self._mac(kind, key_id, environment_id, row_id, generation, epoch, salt)
-        return TokenValue(kind.value + base64.urlsafe_b64encode(name + mac).decode())
+        return TokenValue(kind.prefix + base64.urlsafe_b64encode(name + mac).decode())
 
     def verify(self, token: PresentedToken, *, environment_id: EnvironmentId, epoch: int, salt: bytes) -> bool:
         """Tell whether this installation made the token for this row, in constant time."""
@@ -124,4 +128,4 @@ class Mint:
         salt: bytes,
     ) -> bytes:
         signed = _SIGNED.pack(key_id, row_id, generation, environment_id, epoch, salt)
-        return hmac.digest(self.ring.derive(key_id, kind.value.encode()), signed, "sha256")[:MAC_BYTES]
+        return self.ring.mac(key_id, kind.purpose, signed)[:MAC_BYTES]

@@ -150,5 +150,6 @@ def _why_application_session_dead(session: Session, now: Milliseconds, overlap_s
 
 
 def username_key(username: str) -> str:
-    """The form under which user names are compared: compatibility-normalised, case folded."""
-    return unicodedata.normalize("NFKC", username).strip().casefold()
+    """The form under which user names are compared: compatibility caseless matching (Unicode 3.13, D146)."""
+    folded = unicodedata.normalize("NFD", username).casefold()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold()).strip()

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -15,6 +16,8 @@ from workgate.domain.ids import RowId
 from workgate.domain.oauth import Application
 from workgate.oauth.errors import Fault, Refusal
 from workgate.oauth.params import Params
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +29,8 @@ class Credentials:
 
     @property
     def client_id(self) -> str:
-        """The first reading's client_id: for look-ups and limits."""
-        return self.readings[0][0]
+        """The decoded reading's client_id: for limits, which no spelling of an ID may get around."""
+        return self.readings[-1][0]
 
     def __repr__(self) -> str:
         """Leave the secret out of tracebacks and logs."""
@@ -76,8 +79,9 @@ def _basic(authorization: str) -> tuple[tuple[str, str], ...] | None:
     if not colon or not raw_id:
         return None
     # RFC 6749 §2.3.1 form-encodes both parts before RFC 7617 encodes them; many clients leave that out.
-    encoded = unquote_plus(raw_id), unquote_plus(raw_secret)
-    return ((raw_id, raw_secret),) if encoded == (raw_id, raw_secret) else ((raw_id, raw_secret), encoded)
+    readings = dict.fromkeys([(raw_id, raw_secret), (unquote_plus(raw_id), unquote_plus(raw_secret))])
+    # RFC 7617 §2: control characters are in neither part.
+    return tuple(reading for reading in readings if not _CONTROL.search("".join(reading))) or None
 
 
 def authenticate(application: Application | None, credentials: Credentials) -> AuthenticatedClient | Refusal:
@@ -90,6 +94,8 @@ def authenticate(application: Application | None, credentials: Credentials) -> A
     if application is None:
         return Refusal(fault=Fault.CLIENT_AUTHENTICATION, reason="no application has this client_id")
     secrets = [secret for client_id, secret in credentials.readings if client_id == application.client_id]
+    if not secrets:
+        return Refusal(fault=Fault.CLIENT_AUTHENTICATION, reason="the credentials name another application")
     if application.is_public:
         if any(secrets):
             return Refusal(fault=Fault.CLIENT_AUTHENTICATION, reason="a public client sent a client_secret")

@@ -12,7 +12,12 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 LONGEST_URI = 2048
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".test", ".home.arpa")
-_LOOPBACK_PORT = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\])):(\d{1,5})(?=[/?]|$)")
+_LOOPBACK_PORT = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\])):([0-9]{1,5})(?=[/?]|$)")
+# The host becomes part of a Content-Security-Policy, where ';' and ',' would end it.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+_CSP_HOST = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d+)?")
 _FORBIDDEN_CHARACTERS = frozenset("<>\"'\\^`{|} ")
 
 
@@ -37,10 +42,11 @@ class SafeRedirect:
     def form_action_source(self) -> str:
         """The CSP source expression that lets a form's answer redirect here.
 
-        CSP knows no IPv6 literals and no paths of custom schemes: there the scheme stands alone.
+        CSP knows no IPv6 literals, no "_" in host names and no paths of custom schemes: there the scheme
+        stands alone.
         """
         parts = urlsplit(self.uri)
-        if parts.scheme not in {"http", "https"} or "[" in parts.netloc:
+        if parts.scheme not in {"http", "https"} or not _CSP_HOST.fullmatch(parts.netloc):
             return f"{parts.scheme}:"
         return f"{parts.scheme}://{parts.netloc}"
 
@@ -99,8 +105,8 @@ def registration_problem(uri: str) -> str | None:
 
 def _web_address_problem(parts: SplitResult, port: int | None) -> str | None:
     host = parts.hostname or ""
-    if not host or port == 0:
-        return "name a host, and a port above 0 if any"
+    if not _HOST.fullmatch(host) or port == 0 or parts.netloc.endswith(":"):
+        return "name a host of letters, digits, '-' and '.', and a port above 0 if any"
     if parts.username is not None or parts.password is not None:
         return "leave out user name and password"
     if any(segment in {".", ".."} for segment in re.sub("%2e", ".", parts.path, flags=re.I).split("/")):
@@ -108,6 +114,10 @@ def _web_address_problem(parts: SplitResult, port: int | None) -> str | None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
+        labels = host.removesuffix(".").split(".")
+        # The URL Standard reads a host whose last label is a number as an IPv4 address, however it is written.
+        if not all(_LABEL.fullmatch(label) for label in labels) or _NUMBER.fullmatch(labels[-1]):
+            return "write the host with letters, digits, '-' and '.', and an IP address as four decimal numbers"
         private = "." not in host or host.endswith(_PRIVATE_SUFFIXES)
     else:
         private = address.is_private or address.is_loopback

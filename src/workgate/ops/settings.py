@@ -4,61 +4,51 @@ The environment wins over the file. Only the composition root and the command li
 """
 
 import os
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+import msgspec
+from msgspec import Meta
 
-DEFAULT_DATABASE = "sqlite:///workgate.db"
+_PREFIX = "WORKGATE_"
+_LISTS = frozenset({"base_domains", "trusted_proxies"})
 
 
-class Settings(BaseSettings):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings with their defaults; durations in the unit that the name says."""
 
-    model_config = SettingsConfigDict(env_prefix="WORKGATE_", extra="forbid", frozen=True)
-
-    database_url: str = Field(default=DEFAULT_DATABASE, description="sqlite:///path of the database")
-    keys: str | None = Field(
-        default=None, description="the key ring's text, or file:PATH; by default a file by the database"
+    database_url: Annotated[str, Meta(description="sqlite:///path of the database")] = "sqlite:///workgate.db"
+    keys: Annotated[
+        str | None, Meta(description="the key ring's text, or file:PATH; by default a file by the database")
+    ] = None
+    base_domains: Annotated[tuple[str, ...], Meta(description="suffixes of environments' hosts, by commas")] = (
+        "localhost",
     )
-    base_domains: tuple[str, ...] = Field(default=("localhost",), description="suffixes of environments' hosts")
-    default_environment: str | None = Field(default=None, description="domain.lane that plain hosts stand for")
-    trusted_proxies: tuple[str, ...] = Field(default=(), description="addresses whose forwarded headers are believed")
-    error_style: Literal["rfc", "workfront"] = Field(default="rfc", description="text or boolean in token errors")
-    refresh_retry_seconds: int = Field(
-        default=30, ge=0, le=300, description="how long a lost answer may be fetched again"
+    default_environment: Annotated[str | None, Meta(description="domain.lane that plain hosts stand for")] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="addresses whose forwarded headers are believed, by commas")
+    ] = ()
+    error_style: Annotated[Literal["rfc", "workfront"], Meta(description="text or boolean in token errors")] = "rfc"
+    refresh_retry_seconds: Annotated[
+        int, Meta(ge=0, le=300, description="how long a lost answer may be fetched again")
+    ] = 30
+    session_overlap_seconds: Annotated[
+        int, Meta(ge=0, le=600, description="life of an old session after a rotation")
+    ] = 60
+    lock_tries: Annotated[int, Meta(ge=1, le=100, description="wrong passwords in a row that lock an account")] = 5
+    lock_minutes: Annotated[int, Meta(ge=1, le=1440, description="how long it stays locked")] = 10
+    sign_in_failures_per_address: Annotated[int, Meta(ge=1, description="failed sign-ins a minute from an address")] = (
+        30
     )
-    session_overlap_seconds: int = Field(
-        default=60, ge=0, le=600, description="life of an old session after a rotation"
+    sign_in_failures_per_account: Annotated[int, Meta(ge=1, description="failed sign-ins a minute for a user name")] = (
+        20
     )
-    lock_tries: int = Field(default=5, ge=1, le=100, description="wrong passwords in a row that lock an account")
-    lock_minutes: int = Field(default=10, ge=1, le=1440, description="how long it stays locked")
-    sign_in_failures_per_address: int = Field(default=30, ge=1, description="failed sign-ins a minute from an address")
-    sign_in_failures_per_account: int = Field(default=20, ge=1, description="failed sign-ins a minute for a user name")
-    client_failures: int = Field(default=120, ge=1, description="refused requests a minute of a client at an address")
-    applications_per_environment: int = Field(default=10, ge=1, description="how many may be registered")
-    audit_days: int = Field(default=90, ge=1, description="how long audit records are kept")
-    debug: bool = Field(default=False, description="log details; never secrets")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments first, then the environment, then the file."""
-        del dotenv_settings, file_secret_settings
-        file = Path(os.environ.get("WORKGATE_CONFIG", "workgate.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+    client_failures: Annotated[int, Meta(ge=1, description="refused requests a minute of a client at an address")] = 120
+    applications_per_environment: Annotated[int, Meta(ge=1, description="how many may be registered")] = 10
+    audit_days: Annotated[int, Meta(ge=1, description="how long audit records are kept")] = 90
+    debug: Annotated[bool, Meta(description="log details; never secrets")] = False
 
     @property
     def database_path(self) -> Path:
@@ -71,3 +61,40 @@ class Settings(BaseSettings):
         if scheme != "sqlite" or not separator or not path:
             raise ValueError(f"{self.database_url!r} is not a database address: use sqlite:///path/of/workgate.db")
         return Path(path)
+
+
+def load_settings(
+    environ: Mapping[str, str] = os.environ,
+    **arguments: Any,  # noqa: ANN401 - any setting, which is then checked
+) -> Settings:
+    """Put the settings together: arguments win over the environment, and that over the file.
+
+    Raises:
+        ValueError: a setting is unknown or has a value that it cannot have; the message names it.
+        OSError: the file that ``WORKGATE_CONFIG`` names cannot be read.
+    """
+    values = {**_of_file(environ), **_of_environment(environ), **arguments}
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"settings: {error}") from None
+
+
+def _of_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get(_PREFIX + "CONFIG")
+    file = Path(named or "workgate.toml")
+    if named is None and not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def _of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        text = environ.get(_PREFIX + name.upper())
+        if text is not None:
+            values[name] = [part.strip() for part in text.split(",") if part.strip()] if name in _LISTS else text
+    return values

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workgate.domain.accounts import Environment
 from workgate.domain.ids import Clock, Entropy, RowIds, new_client_id
@@ -43,7 +43,7 @@ class Registered:
     """A new application, and its secret in readable form: the one time it is shown."""
 
     application: Application
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
 
 
 class Registry:

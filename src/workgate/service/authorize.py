@@ -5,7 +5,7 @@ get. Recording the consent inserts that row, so a ticket gives at most one code 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -56,7 +56,7 @@ class ErrorPage:
 class SendBack:
     """Redirect the browser to the client: with a code, or with an error."""
 
-    location: str
+    location: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

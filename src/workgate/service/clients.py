@@ -1,6 +1,6 @@
 """The desk where every client request begins: who is asking, and how refusals and events are recorded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workgate.crypto.tokens import Mint, TokenKind, read_token
 from workgate.domain.accounts import Environment
@@ -23,8 +23,8 @@ class ClientRequest:
     """A request of a client to one of the OAuth endpoints, as the wire carried it."""
 
     environment: Environment
-    params: Params
-    authorization: str | None
+    params: Params = field(repr=False)
+    authorization: str | None = field(repr=False)
     address: str
 
 

@@ -1,6 +1,7 @@
 """Environments, users and the installation over SQL."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from sqlalchemy import bindparam, case, insert, select, update
 
@@ -42,8 +43,9 @@ _this_name = (users.c.environment_id == bindparam("environment_id")) & (
 )
 
 
+@lru_cache(maxsize=4096)
 def user_from(row: Row) -> User:
-    """Make a user of the columns ``USER_COLUMNS``."""
+    """Make a user of the columns ``USER_COLUMNS``; the same columns give the same value, so it is made once."""
     environment_id, user_id, username, first_name, last_name, email, is_admin, is_active, session_epoch = row
     return User(
         environment_id=environment_id,

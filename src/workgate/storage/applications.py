@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 
 from sqlalchemy import and_, bindparam, delete, func, insert, literal, select, update
@@ -45,22 +46,22 @@ class SqlApplicationStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        rows = (
-            select(
-                *(applications.c[name] for name in _PLAIN),
-                applications.c.logo_type,
-                *(application_secrets.c[name] for name in _SECRET),
-            )
-            .outerjoin_from(
-                applications,
-                application_secrets,
-                (application_secrets.c.environment_id == applications.c.environment_id)
-                & (application_secrets.c.client_id == applications.c.client_id),
-            )
-            .order_by(applications.c.created_at, applications.c.client_id, application_secrets.c.secret_id)
+        rows = select(
+            *(applications.c[name] for name in _PLAIN),
+            applications.c.logo_type,
+            *(application_secrets.c[name] for name in _SECRET),
+        ).outerjoin_from(
+            applications,
+            application_secrets,
+            (application_secrets.c.environment_id == applications.c.environment_id)
+            & (application_secrets.c.client_id == applications.c.client_id),
         )
-        self._one = engine.prepare(rows.where(_this_application))
-        self._all = engine.prepare(rows.where(applications.c.environment_id == bindparam("environment_id")))
+        self._one = engine.prepare(rows.where(_this_application).order_by(application_secrets.c.secret_id))
+        self._all = engine.prepare(
+            rows.where(applications.c.environment_id == bindparam("environment_id")).order_by(
+                applications.c.created_at, applications.c.client_id, application_secrets.c.secret_id
+            )
+        )
         self._logo = engine.prepare(
             select(applications.c.logo_type, applications.c.logo).where(
                 _this_application, applications.c.logo.is_not(None)
@@ -102,12 +103,12 @@ class SqlApplicationStore:
     async def application(self, environment_id: EnvironmentId, client_id: str) -> Application | None:
         """Find one with its secrets; see the port."""
         rows = await self._engine.fetch(self._one, {"environment_id": environment_id, "client_id": client_id})
-        return _application_from(rows) if rows else None
+        return _application_from(tuple(rows)) if rows else None
 
     async def applications(self, environment_id: EnvironmentId) -> Sequence[Application]:
         """List them; see the port."""
         rows = await self._engine.fetch(self._all, {"environment_id": environment_id})
-        return [_application_from(list(group)) for _, group in groupby(rows, key=lambda row: row[1])]
+        return [_application_from(tuple(group)) for _, group in groupby(rows, key=lambda row: row[1])]
 
     async def create_application(
         self, application: Application, logo: tuple[str, bytes] | None, *, at_most: int
@@ -165,7 +166,9 @@ def _secret_values(environment_id: EnvironmentId, client_id: str, secret: Client
     return {"environment_id": environment_id, "client_id": client_id, **values}
 
 
-def _application_from(rows: Sequence[Row]) -> Application:
+@lru_cache(maxsize=1024)
+def _application_from(rows: tuple[Row, ...]) -> Application:
+    """Make an application of its rows; the same rows give the same value, so it is made once."""
     width = len(_PLAIN)
     plain, logo_type = rows[0][:width], rows[0][width]
     values = dict(zip(_PLAIN, plain, strict=True)) | {

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import BindParameter
 
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
@@ -26,7 +27,7 @@ class Prepared:
         self.sql = str(compiled)
         self._names: tuple[str, ...] = tuple(getattr(compiled, "positiontup", None) or ())
         binds = getattr(compiled, "binds", {})
-        self._fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
+        self._fixed = {name: _as_sent(bind, dialect) for name, bind in binds.items() if not bind.required}
         self._pick = itemgetter(*self._names) if len(self._names) > 1 else None
         self.returns_rows = " RETURNING " in self.sql.replace("\n", " ")
 
@@ -37,6 +38,12 @@ class Prepared:
         if self._pick is not None:
             return self._pick(values)  # type: ignore[no-any-return]  # itemgetter of several names gives a tuple
         return [values[name] for name in self._names]
+
+
+def _as_sent(bind: BindParameter[Any], dialect: Dialect) -> object:
+    """A value that the statement itself holds, as its type sends it: a JSON member's name becomes its path."""
+    processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    return bind.value if processor is None else processor(bind.value)
 
 
 @dataclass(frozen=True, slots=True)

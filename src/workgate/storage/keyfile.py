@@ -28,12 +28,12 @@ class KeyFile:
         """
         try:
             if not self.path.exists():
-                self._create(new_key_ring(entropy))
+                self._create(new_key_ring(entropy), entropy)
             status = self.path.stat()
             if status.st_mode & 0o077:
                 raise KeyRingError(f"others can read the key file {self.path}: run chmod 600 on it")
             self._stamp = (status.st_mtime_ns, status.st_ino)
-            return parse_key_ring(self.path.read_text())
+            return parse_key_ring(self.path.read_text(encoding="utf-8", errors="replace"))
         except OSError as error:
             raise KeyRingError(f"cannot use the key file {self.path}: {error}") from error
 
@@ -51,7 +51,10 @@ class KeyFile:
         Raises:
             KeyRingError: the file cannot be read or written, or the change was refused.
         """
-        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            folder = os.open(self.path.parent, os.O_RDONLY)
+        except OSError as error:
+            raise KeyRingError(f"cannot use the key file {self.path}: {error}") from error
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
             ring = change(self.load(entropy))
@@ -66,9 +69,10 @@ class KeyFile:
             os.close(folder)
         return ring
 
-    def _create(self, ring: KeyRing) -> None:
-        # Written aside and linked into place: whoever comes second finds the first one's whole file.
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+    def _create(self, ring: KeyRing, entropy: Entropy) -> None:
+        # Written aside and linked into place: whoever comes second finds the first one's whole file. The name
+        # is random, because in a container a process that was killed here and its successor share their number.
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.{entropy(8).hex()}")
         _write(temporary, ring)
         try:
             os.link(temporary, self.path)

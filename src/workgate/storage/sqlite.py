@@ -1,7 +1,8 @@
 """The embedded engine: SQLite in WAL mode with full durability, and group commit.
 
-Reads run inline on the caller's thread, a few microseconds each. Changes go to one writer thread, which
-commits all that have gathered while the last commit was on its way to the disk.
+Statements run on the event loop's thread, a few microseconds each; only the commit, which waits for the disk, runs
+on a thread of its own. Changes that arrive during a commit gather into the next one. Handing single statements to
+another thread would cost more in switching than the statements do.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -23,10 +24,12 @@ from workgate.storage.engine import Change, Prepared, Row, Values
 _LOG = logging.getLogger(__name__)
 _LARGEST_GROUP = 256
 _LONGEST_QUEUE = 10_000
-_BUSY_SECONDS = 10.0
+_BUSY_MILLISECONDS = 10_000
 
-_Future = asyncio.Future[Sequence[Row] | None]
-_Result = tuple[_Future | None, Sequence[Row] | None, Exception | None]
+_Rows = Sequence[Row] | None
+_Future = asyncio.Future[_Rows]
+_Waiting = tuple[Change, _Future | None]
+_Outcome = tuple[_Future | None, _Rows | Exception]
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -37,9 +40,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -54,6 +56,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 class SqliteEngine:
     """An embedded database, for one process that serves and any that administer beside it.
 
+    It belongs to the event loop that first uses it.
+
     Args:
         path: the database file, already migrated.
     """
@@ -62,10 +66,13 @@ class SqliteEngine:
         self._dialect = sqlite_dialect.dialect(paramstyle="qmark")
         self._reader = connect(path, read_only=True)
         self._writer = connect(path)
-        self._queue: queue.SimpleQueue[tuple[Change, _Future | None] | None] = queue.SimpleQueue()
+        self._writer.execute("PRAGMA busy_timeout = 0")
+        self._waiting: list[_Waiting] = []
+        self._committing = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._write_groups, name="workgate-writer", daemon=True)
-        self._thread.start()
+        self._disk_work: queue.SimpleQueue[Callable[[], list[_Outcome]] | None] = queue.SimpleQueue()
+        self._disk = threading.Thread(target=self._work_on_disk, name="workgate-disk", daemon=True)
+        self._disk.start()
 
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile a statement for SQLite."""
@@ -78,101 +85,130 @@ class SqliteEngine:
         except sqlite3.Error as error:
             raise StoreUnavailable(f"reading failed: {error}") from error
 
-    async def apply(self, change: Change) -> Sequence[Row] | None:
+    async def apply(self, change: Change) -> _Rows:
         """Make a change durably; see ``Engine``."""
-        if self._queue.qsize() > _LONGEST_QUEUE:
+        if len(self._waiting) >= _LONGEST_QUEUE:
             raise StoreUnavailable("too many changes are waiting for the disk")
-        self._loop = asyncio.get_running_loop()
-        future: _Future = self._loop.create_future()
-        self._queue.put((change, future))
+        loop = asyncio.get_running_loop()
+        future: _Future = loop.create_future()
+        self._enqueue(change, future, loop)
         return await future
 
     def post(self, change: Change) -> None:
         """Make a change with the next group; see ``Engine``. Under overload it is dropped and logged."""
-        if self._queue.qsize() > _LONGEST_QUEUE:
-            logging.getLogger(__name__).error("a change that nobody waits for was dropped: the disk is too slow")
+        if len(self._waiting) >= _LONGEST_QUEUE:
+            _LOG.error("a change that nobody waits for was dropped: the disk is too slow")
             return
-        self._queue.put((change, None))
+        self._enqueue(change, None, asyncio.get_running_loop())
 
     def close(self) -> None:
         """Write what was handed over, then close."""
-        self._queue.put(None)
-        self._thread.join()
+        self._disk_work.put(None)
+        self._disk.join()
+        last, self._waiting = self._waiting, []
+        self._resolve(self._one_by_one(last))
         self._reader.close()
         self._writer.close()
 
-    def _write_groups(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            group, last = [first], False
-            with contextlib.suppress(queue.Empty):
-                while len(group) < _LARGEST_GROUP and not last:
-                    item = self._queue.get_nowait()
-                    if item is None:
-                        last = True
-                    else:
-                        group.append(item)
-            self._deliver(self._commit(group))
-            if last:
-                return
+    def _enqueue(self, change: Change, future: _Future | None, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._waiting and not self._committing:
+            # After this turn of the loop, so that all changes of one turn share a commit.
+            self._loop = loop
+            loop.call_soon(self._begin_group)
+        self._waiting.append((change, future))
 
-    def _commit(self, group: list[tuple[Change, _Future | None]]) -> list[_Result]:
+    def _begin_group(self) -> None:
+        """On the loop: run the statements of all that waits, and let the disk's thread commit them."""
+        if self._committing or not self._waiting:
+            return
+        group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
+        self._committing = True
         try:
-            rows = self._transaction([change for change, _ in group])
-        except Exception as error:  # the thread must outlive whatever a driver raises
-            if len(group) == 1:
-                return [(group[0][1], None, _translated(error))]
-            # One change spoiled the group and nothing of it was committed: each gets a transaction of its own.
-            return [result for item in group for result in self._commit([item])]
-        return [(future, result, None) for (_, future), result in zip(group, rows, strict=True)]
+            rows = self._run_statements(group)
+        except Exception as error:
+            _LOG.debug("a group is taken apart: %s", error)
+            self._disk_work.put(lambda: self._one_by_one(group))
+        else:
+            self._disk_work.put(lambda: self._commit(group, rows))
 
-    def _transaction(self, changes: Iterable[Change]) -> list[Sequence[Row] | None]:
+    def _run_statements(self, group: Sequence[_Waiting]) -> list[_Rows]:
         execute = self._writer.execute
-        execute("BEGIN IMMEDIATE")
         try:
-            results = [_run(execute, change) for change in changes]
-            execute("COMMIT")
+            execute("BEGIN IMMEDIATE")
+            return [_run(execute, change) for change, _ in group]
         except BaseException:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+            self._roll_back()
             raise
-        return results
 
-    def _deliver(self, results: list[_Result]) -> None:
-        waiting = [result for result in results if result[0] is not None]
-        for future, _, error in results:
-            if error is not None and future is None:
-                _LOG.error("a change that nobody waits for failed: %s", error)
-        if waiting and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, waiting)
+    def _commit(self, group: Sequence[_Waiting], rows: Sequence[_Rows]) -> list[_Outcome]:
+        try:
+            self._writer.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back()
+            return self._one_by_one(group)
+        return [(future, result) for (_, future), result in zip(group, rows, strict=True)]
+
+    def _one_by_one(self, group: Sequence[_Waiting]) -> list[_Outcome]:
+        """Give each change a transaction of its own, waiting for other processes' turns."""
+        outcomes: list[_Outcome] = []
+        for item in group:
+            try:
+                self._writer.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+                (rows,) = self._run_statements([item])
+                self._writer.execute("COMMIT")
+                outcomes.append((item[1], rows))
+            except Exception as error:
+                self._roll_back()
+                outcomes.append((item[1], _translated(error)))
+            finally:
+                with contextlib.suppress(sqlite3.Error):
+                    self._writer.execute("PRAGMA busy_timeout = 0")
+        return outcomes
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # what follows then fails, and says so to whoever waits
+                self._writer.execute("ROLLBACK")
+
+    def _work_on_disk(self) -> None:
+        while (work := self._disk_work.get()) is not None:
+            outcomes = work()
+            if self._loop is not None and not self._loop.is_closed():
+                with contextlib.suppress(RuntimeError):  # the loop was closed in this very moment
+                    self._loop.call_soon_threadsafe(self._group_done, outcomes)
+
+    def _group_done(self, outcomes: Sequence[_Outcome]) -> None:
+        """On the loop: begin the next group before anything else, then tell who waited."""
+        self._committing = False
+        self._begin_group()
+        self._resolve(outcomes)
+
+    def _resolve(self, outcomes: Sequence[_Outcome]) -> None:
+        for future, result in outcomes:
+            if future is None:
+                if isinstance(result, Exception):
+                    _LOG.error("a change that nobody waits for failed: %s", result)
+            elif not future.done():
+                if isinstance(result, Exception):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
 
 
-def _run(execute: Callable[..., sqlite3.Cursor], change: Change) -> Sequence[Row] | None:
+def _run(execute: Callable[..., sqlite3.Cursor], change: Change) -> _Rows:
     (first, values), *rest = change.steps
     cursor = execute(first.sql, first.bind(values))
     if first.returns_rows:
         rows: Sequence[Row] = cursor.fetchall()
-        touched = len(rows)
+        if not rows:
+            return None
     else:
-        touched = cursor.rowcount
-        rows = [(touched,)]
-    if touched == 0:
-        return None
+        if cursor.rowcount == 0:
+            return None
+        rows = [(cursor.rowcount,)]
     for step, step_values in rest:
         execute(step.sql, step.bind(step_values))
     return rows
-
-
-def _resolve(results: list[_Result]) -> None:
-    for future, rows, error in results:
-        if future is None or future.done():
-            continue
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(rows)
 
 
 def _translated(error: Exception) -> Exception:

@@ -1,6 +1,7 @@
 """The stand-in: the real server in a thread of its own, its clock and its database in the test's hands."""
 
 import asyncio
+import ssl
 import tempfile
 import threading
 from collections.abc import Coroutine, Sequence
@@ -15,12 +16,14 @@ from workgate.domain.accounts import Environment, User
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType
 from workgate.domain.objects import StoredObject
-from workgate.ops.settings import Settings
+from workgate.ops.settings import load_settings
 from workgate.server import Workgate, listen, uvicorn_config
 from workgate.service.applications import NewApplication, Registered
 
 T = TypeVar("T")
 _START = Milliseconds(1_790_000_000_000)
+# Its addresses are http: loading the machine's certificates would be most of the time that making a client takes.
+_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class HeldClock:
@@ -51,7 +54,7 @@ class StandIn:
         self.folder = Path(self._temporary.name) if self._temporary else Path(str(folder))
         self.clock = HeldClock()
         database = f"sqlite:///{self.folder / 'workgate.db'}"
-        self.workgate = Workgate(Settings(**{"database_url": database, **settings}), clock=self.clock)
+        self.workgate = Workgate(load_settings({}, **{"database_url": database, **settings}), clock=self.clock)
         self._listener = listen("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://localhost:{self.port}"
@@ -87,7 +90,8 @@ class StandIn:
         if environment is not None:
             headers["Host"] = f"{environment.domain}.{environment.lane}.localhost:{self.port}"
         url = f"http://127.0.0.1:{self.port}" if environment is not None else self.url
-        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30, **options)
+        settings = {"trust_env": False, "timeout": 30, "verify": _NO_CERTIFICATES, **options}
+        return httpx.Client(base_url=url, headers=headers, **settings)
 
     def create_org(self, domain: str = "acme", lanes: Sequence[str] = ("my",), **more: Any) -> list[Environment]:
         """Create environments; see ``Administration.create_environments``."""

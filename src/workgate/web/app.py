@@ -1,13 +1,14 @@
-"""The table of all routes of the pages and the OAuth endpoints."""
+"""The table of all routes: the OAuth endpoints, which clients call, and the pages, which people see."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Lifespan, Scope
 
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy
@@ -20,7 +21,7 @@ from workgate.oauth.metadata import (
     REVOKE_PATH,
     TOKEN_PATH,
 )
-from workgate.ops.telemetry import log_refusal
+from workgate.ops.telemetry import described, log_refusal
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
 from workgate.service.environments import EnvironmentDirectory
@@ -108,7 +109,7 @@ class Site:
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """Answer for a mistake of ours."""
-        log_refusal(event="request_failed", error=type(error).__name__, path=request.scope["path"])
+        log_refusal(event="request_failed", error=described(error), path=request.scope["path"])
         return self._pages.error(
             None,
             status=500,
@@ -149,8 +150,8 @@ class StaticAssets(StaticFiles):
         return response
 
 
-def web_routes(parts: WebParts) -> tuple[list[BaseRoute], Site]:
-    """Make the routes, the hot ones first, and the site that answers for everything else."""
+def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], Starlette]:
+    """Make the JSON endpoints by their paths, and the site of all pages."""
     pages = Pages()
     browsers = Browsers(
         directory=parts.directory,
@@ -168,15 +169,12 @@ def web_routes(parts: WebParts) -> tuple[list[BaseRoute], Site]:
         INTROSPECT_PATH: introspect_answer(parts.management),
         REVOKE_PATH: revoke_answer(parts.management),
     }
-    routes: list[BaseRoute] = [
-        Route(
-            path,
-            ClientEndpoint(directory=parts.directory, desk=parts.desk, answer=answer, style=parts.error_style),
-        )
+    endpoints: dict[str, ASGIApp] = {
+        path: ClientEndpoint(directory=parts.directory, desk=parts.desk, answer=answer, style=parts.error_style)
         for path, answer in clients.items()
-    ]
-    routes += [
-        Route(METADATA_PATH, MetadataEndpoint(parts.directory)),
+    }
+    endpoints[METADATA_PATH] = MetadataEndpoint(parts.directory)
+    routes: list[BaseRoute] = [
         Route(AUTHORIZE_PATH, site.page(consent.authorize), methods=["GET"]),
         Route(CONSENT_PATH, site.page(consent.decide), methods=["POST"]),
         Route(LOGO_PATH, site.page(account.logo), methods=["GET"]),
@@ -187,4 +185,11 @@ def web_routes(parts: WebParts) -> tuple[list[BaseRoute], Site]:
         Route("/", site.page(account.home), methods=["GET"]),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
-    return routes, site
+    app = Starlette(
+        routes=routes,
+        exception_handlers={404: site.not_found, 405: site.wrong_method, 500: site.failed},
+        lifespan=lifespan,
+    )
+    # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
+    app.router.redirect_slashes = False
+    return endpoints, app

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from workgate import asgi
 from workgate.crypto.tickets import issue_ticket, open_ticket
 from workgate.crypto.tokens import Mint
-from workgate.domain.accounts import Environment, Session
+from workgate.domain.accounts import Environment, Session, SessionOrigin
 from workgate.domain.ids import Clock, Entropy
 from workgate.oauth.errors import Refusal
 from workgate.oauth.params import Params, from_form
@@ -59,6 +59,9 @@ class Browsers:
         session = None
         if session_id:
             session = await self._sessions.check(environment.environment_id, session_id)
+        # An access token is a session too, but its application must not consent in the user's name.
+        if session is not None and session.origin is not SessionOrigin.BROWSER:
+            session = None
         return Visitor(environment, session, asgi.address(request.scope), asgi.origin(request.scope))
 
     def form_of_session(self, session: Session) -> str:

@@ -10,7 +10,7 @@ from workgate.domain.ports import StoreUnavailable
 from workgate.oauth.errors import Fault, Refusal
 from workgate.oauth.metadata import metadata_document
 from workgate.oauth.params import SECRET_PARAMETERS, TOKEN_PARAMETERS, Params, from_form, from_json
-from workgate.ops.telemetry import log_refusal
+from workgate.ops.telemetry import described, log_refusal
 from workgate.service.clients import ClientDesk, ClientRequest, Refused
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.token_management import TokenManagement
@@ -49,6 +49,10 @@ class ClientEndpoint:
         except StoreUnavailable as error:
             log_refusal(event="store_unavailable", error=str(error), path=scope["path"])
             await self._error(send, Fault.UNAVAILABLE)
+            return
+        except Exception as error:
+            log_refusal(event="request_failed", error=described(error), path=scope["path"])
+            await self._error(send, Fault.INTERNAL)
             return
         if isinstance(outcome, Refused):
             await self._error(send, outcome.refusal.fault, outcome)
