@@ -4,10 +4,13 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterator, Mapping
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from threading import Barrier
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -16,6 +19,9 @@ from workgate.domain.accounts import Environment, User
 from workgate.service.applications import Registered
 from workgate.testing import HeldClock, StandIn
 
+T = TypeVar("T")
+# Nothing here speaks https, but every client would read all certificates for it: that takes longer than most tests.
+_TLS = ssl.create_default_context()
 PASSWORD = "correct horse battery"
 REDIRECT_URI = "https://client.example/callback"
 VERIFIER = "the-verifier-of-the-tests-is-long-enough-for-rfc-7636"
@@ -107,7 +113,7 @@ class World:
 
     def browser(self, environment: Environment | None = None) -> Browser:
         """A fresh browser, by default at the default environment, which is acme in lane my."""
-        made = Browser(self.stand_in.client(environment))
+        made = Browser(self.stand_in.client(environment, verify=_TLS))
         self.browsers.append(made)
         return made
 
@@ -180,3 +186,28 @@ def a_world(**settings: Any) -> Iterator[World]:
         yield made
         for browser in made.browsers:
             browser.http.close()
+
+
+def authorize_params(registered: Registered, **more: str) -> dict[str, str]:
+    """The query of a good authorization request; for a public client with the challenge of ``VERIFIER``."""
+    application = registered.application
+    asked = {
+        "client_id": application.client_id,
+        "redirect_uri": application.redirect_uris[0],
+        "response_type": "code",
+    }
+    if application.is_public:
+        asked |= {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+    return {**asked, **more}
+
+
+def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Make all calls at the same moment, each in a thread of its own; the results in the calls' order."""
+    gate = Barrier(len(calls))
+
+    def run(call: Callable[[], T]) -> T:
+        gate.wait(timeout=30)
+        return call()
+
+    with ThreadPoolExecutor(max_workers=len(calls)) as pool:
+        return list(pool.map(run, calls))

@@ -86,6 +86,8 @@ def _pairs(text: str) -> dict[str, list[str]]:
         raise invalid("The parameters cannot be read: send at most 2000, percent-encoded in UTF-8.") from None
     params: dict[str, list[str]] = {}
     for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            raise invalid("Invalid Parameter: NUL is no character of a text.")
         params.setdefault(name, []).append(value)
     return params
 

@@ -12,14 +12,15 @@ from workgate.domain.objects import Condition, FieldValue, ObjectQuery
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 2000
 _MOST_VALUES = 500  # SQLite takes no expression deeper than 1000
-_CONTROL = frozenset({"method", "fields", "sessionID", "apiKey", "id", "ID", "ids", "map", "username", "password"})
+_CONTROL = frozenset({"method", "fields", "sessionID", "apiKey", "id", "ids", "map", "username", "password"})
 _CORE = ("ID", "name", "objCode")
-_COUNT = re.compile(r"\d{1,9}")
+_COUNT = re.compile(r"[0-9]{1,9}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _MODIFIER = re.compile(r".+_(?:Mod|Range|Sort|GroupBy|AggFunc)")
 _DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.:](\d{3}))?(Z|[+-]\d\d:?\d\d)?")
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 _WHOLE_NUMBERS = range(-(2**63), 2**63)  # what both databases can compare with
-_FREE = frozenset({FieldType.STRING, FieldType.STRINGS})
 
 
 def read_query(kind: ObjectType, version: int, params: Mapping[str, list[str]]) -> ObjectQuery:
@@ -65,9 +66,10 @@ def read_fields(kind: ObjectType, version: int, params: Mapping[str, list[str]])
 
 
 def _condition(kind: ObjectType, version: int, name: str, values: list[str]) -> Condition:
-    if name in {"ID", "name"}:
-        return Condition(name, tuple(values))
     field_type = kind.fields.get(name)
+    if field_type is FieldType.STRING and name.endswith("ID"):
+        # Only fields that hold IDs take a comma for a list (contract §3.4.1).
+        values = [part for value in values for part in value.split(",")]
     if field_type is None:
         if _MODIFIER.fullmatch(name):
             raise invalid(f"{name}: search answers equality only, so leave out modifiers, sorting and grouping")
@@ -79,15 +81,14 @@ def _condition(kind: ObjectType, version: int, name: str, values: list[str]) -> 
 
 
 def _value(name: str, field_type: FieldType, text: str) -> FieldValue:
-    try:
-        if field_type is FieldType.INT and (whole := int(text)) in _WHOLE_NUMBERS:
-            return whole
-        if field_type is FieldType.DOUBLE and math.isfinite(number := float(text)):
-            return number
-    except ValueError:
-        raise _invalid_value(name) from None
-    if field_type in {FieldType.INT, FieldType.DOUBLE}:
-        raise _invalid_value(name)
+    if field_type is FieldType.INT:
+        if not _WHOLE.fullmatch(text) or int(text) not in _WHOLE_NUMBERS:
+            raise _invalid_value(name)
+        return int(text)
+    if field_type is FieldType.DOUBLE:
+        if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+            raise _invalid_value(name)
+        return float(text)
     if field_type is FieldType.BOOLEAN:
         if text.lower() not in _TRUE | _FALSE:
             raise _invalid_value(name)

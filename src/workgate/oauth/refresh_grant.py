@@ -68,7 +68,7 @@ def decide(
     current = authorization.generation
     if generation == current:
         return Rotate() if application.rotates else Renew()
-    if generation == current - 1 and authorization.rotated_at is not None:
+    if application.rotates and generation == current - 1 and authorization.rotated_at is not None:
         age = now - authorization.rotated_at
         if age < policy.retry_seconds * 1000:
             return Repeat()

@@ -1,5 +1,7 @@
 """The audit log's way in: every event gets its time and ID here, every refusal its reference."""
 
+import re
+
 from workgate.domain.accounts import Environment
 from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import Clock, Entropy, RowIds
@@ -8,6 +10,10 @@ from workgate.ops.telemetry import log_refusal
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LONGEST_REASON = 1000
+_CLIENT_ID = re.compile(r"[0-9a-f]{32}")
+# A careless client sends a token or a secret where something else belongs, and a reason quotes what came. Codes,
+# sessions, refresh tokens, client secrets and verifiers all have more than 40 characters without a break.
+_SECRET = re.compile(r"wg[crs]_[\w-]*|[\w-]{40,}", re.ASCII)
 
 
 class AuditLog:
@@ -47,10 +53,10 @@ class AuditLog:
                     at=now,
                     event=event,
                     actor=actor,
-                    client_id=client_id,
+                    client_id=_known_shape(client_id),
                     address=address,
                     reference=reference,
-                    reason=None if reason is None else reason[:_LONGEST_REASON],
+                    reason=None if reason is None else _without_secrets(reason),
                 )
             ]
         )
@@ -81,9 +87,17 @@ class AuditLog:
             event=event.value,
             environment=f"{environment.domain}.{environment.lane}",
             reference=reference,
-            reason=reason[:_LONGEST_REASON],
-            client_id=client_id,
+            reason=_without_secrets(reason),
+            client_id=_known_shape(client_id),
             actor=actor,
             address=address,
         )
         return reference
+
+
+def _without_secrets(reason: str) -> str:
+    return _SECRET.sub("(hidden)", reason)[:_LONGEST_REASON]
+
+
+def _known_shape(client_id: str | None) -> str | None:
+    return client_id if client_id is None or _CLIENT_ID.fullmatch(client_id) else "(malformed)"

@@ -80,6 +80,11 @@ class KeyFile:
             pass
         finally:
             temporary.unlink()
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _write(path: Path, ring: KeyRing) -> None:

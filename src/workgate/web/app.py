@@ -93,6 +93,7 @@ class Site:
             title="There is no such page",
             text="Nothing lives at this address.",
             hint="Check the address, or go to the start page.",
+            start=True,
         )
 
     async def wrong_method(self, request: Request, error: Exception) -> Response:
@@ -104,6 +105,7 @@ class Site:
             title="This page does not work that way",
             text=f"It does not answer to {request.method if request.method.isalpha() else 'this method'}.",
             hint="Open it again from the start page or from the application.",
+            start=True,
             headers=allowed,
         )
 

@@ -81,15 +81,17 @@ class Pages:
         title: str,
         text: str,
         hint: str | None = None,
+        start: bool = False,
         reference: str | None = None,
         details: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Make an error page, which says what to do next."""
+        """Make an error page, which says what to do next; ``start``: with a link to the start page."""
         context = {
             "title": title,
             "text": text,
             "hint": hint,
+            "start": start,
             "reference": reference,
             "details": list(details),
         }

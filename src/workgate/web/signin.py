@@ -99,6 +99,7 @@ class SignInPages:
                     title="You are still signed in",
                     text="The sign-out did not come from a page of your present sign-in.",
                     hint="Open the start page and sign out there.",
+                    start=True,
                 )
             await self._sessions.sign_out(visitor.environment, visitor.session, visitor.address)
         onward = "/signed-out" if target == "/" else sign_in_address(target)
