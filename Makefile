@@ -3,10 +3,11 @@
 .DEFAULT_GOAL := help
 
 PORT ?= 8400
+APP_PORT ?= 8401
 PYTEST_WORKERS ?= 2
 
 help:
-	@echo 'make demo    an organisation, users, applications and the example app, running (PORT=8400)'
+	@echo 'make demo    an organisation, users, applications and the example app, running (PORT=8400 APP_PORT=8401)'
 	@echo 'make test    every test (PYTEST_ARGS="-k refresh" to choose)'
 	@echo 'make check   lint, formatting, types, layers, documentation'
 	@echo 'make bench   measurements (BENCH_ARGS="...")'
@@ -15,7 +16,7 @@ help:
 # exec, so that Ctrl-C and SIGTERM reach the program itself.
 demo:
 	@scripts/setup.sh demo
-	@exec .venv/bin/workgate demo --port $(PORT)
+	@exec .venv/bin/workgate demo --port $(PORT) --app-port $(APP_PORT)
 
 test:
 	@scripts/setup.sh test

@@ -26,6 +26,8 @@ stamp_of() { echo "$PWD $1 $(cat "$1" pyproject.toml scripts/setup.sh | sha256su
 
 python_ready() {
   [[ -x .venv/bin/python && -f .venv/.setup-stamp ]] || return 1
+  # A plain "pip install ." puts a copy here, which would hide the checkout.
+  compgen -G '.venv/lib/python3.*/site-packages/workgate/__init__.py' >/dev/null && return 1
   local stamp
   stamp=$(<.venv/.setup-stamp)
   [[ $stamp == "$(stamp_of "$requirements")" || $stamp == "$(stamp_of requirements/dev.txt)" ]]

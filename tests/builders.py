@@ -115,7 +115,7 @@ _SESSION = Session(
     application_exists=True,
     rotates=True,
     latest_sequence=5,
-    rotated_at=NOW,
+    replaced_at=None,
 )
 
 

@@ -106,11 +106,12 @@ def cookies(scope: Scope) -> Mapping[str, str]:
     """Give the request's cookies, of a repeated name the last.
 
     As browsers write them (RFC 6265 §4.2.1), and no stricter: what another program of the same host keeps in
-    its cookies must not hide ours.
+    its cookies must not hide ours. Around a name only spaces and tabs go: with a no-break space before
+    it, ``__Host-…`` is just a name to browsers, so a neighbour can set it, and must not become ours here.
     """
     lines = [line.decode("latin-1") for name, line in scope["headers"] if name == b"cookie"]
     pairs = [part.partition("=") for line in lines for part in line.split(";")]
-    return {name.strip(): _unquoted(value.strip()) for name, equals, value in pairs if equals}
+    return {name.strip(" \t"): _unquoted(value.strip(" \t")) for name, equals, value in pairs if equals}
 
 
 def _unquoted(value: str) -> str:

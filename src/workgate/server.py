@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from workgate.asgi import LARGEST_BODY, Front
 from workgate.attask.handlers import AttaskApp
 from workgate.crypto.keys import KeyRing, KeyRingError, parse_key_ring
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy, Milliseconds, RowIds
-from workgate.domain.ports import StoreUnavailable
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.ops.audit import AuditLog
 from workgate.ops.settings import Settings
-from workgate.ops.telemetry import log_refusal
+from workgate.ops.telemetry import described, log_refusal
 from workgate.service.applications import Registry
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
@@ -37,6 +37,8 @@ from workgate.web.errors import ErrorStyle
 
 _UPKEEP_SECONDS = 1.0
 _BACKLOG = 2048
+_LARGEST_HEAD = 64 * 1024
+_LARGEST_REQUEST = 1024 * 1024
 
 
 class SystemClock:
@@ -86,9 +88,13 @@ class Workgate:
         self.settings = settings
         self.clock = clock
         self.entropy = entropy
-        self.keys = load_keys(settings, entropy)
-        self.mint = Mint(self.keys.ring)
         self.database = EmbeddedDatabase(settings.database_path, clock.now())
+        try:
+            self.keys = load_keys(settings, entropy)
+        except KeyRingError:
+            self.database.close()
+            raise
+        self.mint = Mint(self.keys.ring)
         self.database.sweeper.audit_days = settings.audit_days
         self.ids = RowIds(entropy)
         self.passwords = Passwords()
@@ -139,9 +145,11 @@ class Workgate:
         """Once a second: read changed keys, and clean up one window of each table."""
         while True:
             await asyncio.sleep(_UPKEEP_SECONDS)
-            self.refresh_keys()
-            with contextlib.suppress(StoreUnavailable):
+            try:
+                self.refresh_keys()
                 await self.database.sweeper.step(self.clock.now())
+            except Exception as error:
+                log_refusal(event="upkeep_failed", error=described(error))
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -151,8 +159,7 @@ class Workgate:
             yield
         finally:
             upkeep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await upkeep
+            await asyncio.wait([upkeep])
             self.close()
 
     def _web_parts(self) -> WebParts:
@@ -251,11 +258,38 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class BoundedHttp(HttpToolsProtocol):
+    """Uvicorn's HTTP, with an end to what one request may send: by itself it would keep any amount of headers."""
+
+    _in_head = True
+    _received = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless it is too much for one request."""
+        if self._received > (_LARGEST_HEAD if self._in_head else _LARGEST_REQUEST):
+            self.transport.close()
+            return
+        self._received += len(data)
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        self._in_head, self._received = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Dispatch the request; what follows are no headers of it, for trailers pass proxies unseen."""
+        self._in_head = False
+        super().on_headers_complete()
+        self.headers = []
+
+
 def uvicorn_config(workgate: Workgate) -> uvicorn.Config:
     """How Workgate is served: no access log, forwarded headers only from configured proxies."""
     proxies = list(workgate.settings.trusted_proxies)
     return uvicorn.Config(
         workgate.app(),
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -21,8 +21,8 @@ DAY = 86_400
         ({"last_seen_at": later(100)}, 1900, "idle"),
         ({"idle_seconds": 2 * DAY}, DAY, "absolute"),
         ({"last_seen_at": later(DAY - 60)}, DAY, "absolute"),
-        ({"latest_sequence": 6}, OVERLAP, "replaced"),
-        ({"latest_sequence": 6, "rotated_at": later(50)}, 50 + OVERLAP, "replaced"),
+        ({"latest_sequence": 6, "replaced_at": NOW}, OVERLAP, "replaced"),
+        ({"latest_sequence": 9, "replaced_at": later(50)}, 50 + OVERLAP, "replaced"),
         (A_PERSONS, 1800, "idle"),
         ({**A_PERSONS, "idle_seconds": DAY, "absolute_expires_at": later(9)}, 9, "absolute"),
         # Without rotation an older session lives as long as any.
@@ -46,7 +46,7 @@ def test_a_session_lives_until_its_limit(changes: dict[str, Any], limit: int, wh
         ({"application_exists": False}, "deleted"),
         ({"authorization_live": False}, "revoked"),
         ({"latest_sequence": 7}, "replaced"),
-        ({"latest_sequence": 6, "rotated_at": None}, "replaced"),
+        ({"latest_sequence": 6, "replaced_at": None}, "replaced"),
         # A sequence that the authorization has not reached belongs to a database that was put back.
         ({"sequence": 6}, "replaced"),
     ],

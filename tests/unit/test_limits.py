@@ -3,7 +3,7 @@
 from tests.builders import NOW, later
 
 from workgate.domain.ids import Milliseconds
-from workgate.service.limits import FailureLimit
+from workgate.domain.limits import FailureLimit
 
 
 def failed(limit: FailureLimit, times: int, seconds: float = 0, key: object = "ann") -> None:

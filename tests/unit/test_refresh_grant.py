@@ -53,7 +53,7 @@ def decision(
         (4, 29.999, {}, Repeat),
         (4, 30, {}, RefreshReplay),
         (4, 30.001, {}, RefreshReplay),
-        (4, 0, OFF, Repeat),
+        (4, 0, OFF, Refusal),  # the answer may have been lost, or the new one presented: neither repeat nor revoke
         (4, 30, OFF, RefreshReplay),
         (3, 0, {}, RefreshReplay),  # the token that followed it was used already
         (0, 0, {}, RefreshReplay),

@@ -151,12 +151,12 @@ class AttaskApp:
             case SignedIn(token, session):
                 session_id = token.reveal()
                 data = login_data(environment, session, session_id)
-                return {"data": data}, [_cookie(scope, session_id, environment.session_idle_seconds)]
+                return {"data": data}, _cookie(scope, call, session_id, environment.session_idle_seconds)
             case SignInRefused(reference):
                 raise ApiError(
                     ApiFault.NOT_SIGNED_IN,
-                    "The user name or password is not right, or the account is locked for some minutes. "
-                    f"Reference {reference}.",
+                    "The user name or password is not right, or the account is locked for some minutes."
+                    + (f" Reference {reference}." if reference else ""),
                 )
             case SignInLimited(retry_after):
                 raise ApiError(
@@ -173,14 +173,16 @@ class AttaskApp:
             session = await self._sessions.find(environment.environment_id, call.session_id)
             if session is not None:
                 await self._sessions.sign_out(environment, session, asgi.address(scope))
-        return {"data": {"success": True}}, [_cookie(scope, "", 0)]
+        return {"data": {"success": True}}, _cookie(scope, call, "", 0)
 
 
-def _cookie(scope: Scope, session_id: str, seconds: int) -> tuple[bytes, bytes]:
-    """The cookie of the contract, by which a browser's later calls may read."""
+def _cookie(scope: Scope, call: Call, session_id: str, seconds: int) -> asgi.Headers:
+    """The cookie of the contract, by which a browser's later calls may read. No other site gives or takes it."""
+    if call.cross_site:
+        return []
     secure = "; Secure" if scope["scheme"] == "https" else ""
     cookie = f"attask={session_id}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
-    return b"set-cookie", cookie.encode("latin-1")
+    return [(b"set-cookie", cookie.encode("latin-1"))]
 
 
 def _kind(name: str, call: Call) -> ObjectType:

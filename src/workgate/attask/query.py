@@ -11,6 +11,7 @@ from workgate.domain.objects import Condition, FieldValue, ObjectQuery
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 2000
+_MOST_FIELDS = 500
 _MOST_VALUES = 500  # SQLite takes no expression deeper than 1000
 _CONTROL = frozenset({"method", "fields", "sessionID", "apiKey", "id", "ids", "map", "username", "password"})
 _CORE = ("ID", "name", "objCode")
@@ -51,6 +52,8 @@ def read_fields(kind: ObjectType, version: int, params: Mapping[str, list[str]])
         ApiError: a field that the type does not have.
     """
     asked = [name.strip() for text in params.get("fields", []) for name in text.split(",") if name.strip()]
+    if len(asked) > _MOST_FIELDS:
+        raise invalid(f"A call can ask for at most {_MOST_FIELDS} fields at once")
     shown: dict[str, tuple[str, ...]] = dict.fromkeys(_CORE, ())
     for name in asked or kind.default_fields:
         head, colon, below = name.partition(":")

@@ -99,6 +99,7 @@ async def _seed(workgate: Workgate, redirect_uri: str) -> tuple[Environment, Reg
 def _write_variables(url: str, app_url: str, registered: Registered) -> None:
     """Write what the README's calls need, for the shell."""
     variables = {
+        "WORKGATE_DATABASE_URL": f"sqlite:///{(_FOLDER / 'workgate.db').absolute()}",
         "WORKGATE_URL": url,
         "CLIENT_ID": registered.application.client_id,
         "CLIENT_SECRET": registered.client_secret or "",
@@ -106,7 +107,7 @@ def _write_variables(url: str, app_url: str, registered: Registered) -> None:
     }
     file = os.open(_FOLDER / "demo.env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "w") as lines:
-        lines.writelines(f"{name}='{value}'\n" for name, value in variables.items())
+        lines.writelines(f"export {name}='{value}'\n" for name, value in variables.items())
 
 
 def _start_example(url: str, app_url: str, port: int, registered: Registered) -> "subprocess.Popen[bytes]":

@@ -55,7 +55,7 @@ def raise_epoch(database: Database = None, as_json: AsJson = False) -> None:
     """End every code, session and refresh token: for after an older backup was put back."""
 
     async def work(workgate: Workgate) -> int:
-        return await workgate.database.installation.raise_epoch()
+        return await workgate.database.installation.raise_epoch(workgate.clock.now())
 
     result = run(database, work)
     show(as_json, {"epoch": result}, f"the epoch is {result}: every token issued before has ended")

@@ -27,8 +27,8 @@ def create(
             domain,
             lane or ["my"],
             name=name,
-            session_idle_seconds=duration(session_idle) or 2**31 - 1,
-            session_absolute_seconds=duration(session_absolute) or 2**31 - 1,
+            session_idle_seconds=_seconds(session_idle),
+            session_absolute_seconds=_seconds(session_absolute),
         )
         return [{"lane": made.lane, "customer_id": made.customer_id} for made in created]
 
@@ -41,3 +41,8 @@ def create(
         "environments": environments,
     }
     show(as_json, result, "\n".join(lines))
+
+
+def _seconds(text: str) -> int:
+    seconds = duration(text)
+    return 2**31 - 1 if seconds is None else seconds

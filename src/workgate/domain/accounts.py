@@ -8,6 +8,7 @@ from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId,
 
 SESSION_SLOTS = 16
 """How many sessions one authorization can hold at once; the oldest gives way to the newest."""
+LONGEST_USERNAME = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class Session:
     """A session with what decides whether it is alive, as one read finds it.
 
     A session of an authorization carries the authorization's row ID and is told from its others by
-    ``sequence``; ``latest_sequence``, ``rotated_at``, ``rotates`` and ``authorization_live`` are that
+    ``sequence``; ``replaced_at`` is when the next one was opened; ``latest_sequence``, ``rotates``,
+    ``inactivity_seconds`` and ``authorization_live`` are that
     authorization's. A session that a person opened has ``client_id`` None.
     """
 
@@ -103,11 +105,18 @@ class Session:
     application_exists: bool
     rotates: bool
     latest_sequence: int
-    rotated_at: Milliseconds | None
+    replaced_at: Milliseconds | None
+    inactivity_seconds: int | None = None
 
     def __repr__(self) -> str:
         """Leave the salt out of tracebacks and logs."""
         return f"Session({self.row_id}.{self.sequence} of {self.user.user_id}, {self.origin})"
+
+    @property
+    def seen_every(self) -> int:
+        """How fine, in milliseconds, use must be noted for the expiries that count from it to be true."""
+        seconds = min(self.idle_seconds, self.inactivity_seconds or self.idle_seconds)
+        return min(60_000, seconds * 100)
 
     def seconds_left(self, now: Milliseconds) -> int:
         """How long the session lives on if nobody uses it, in whole seconds, at least 1."""
@@ -143,13 +152,16 @@ def _why_application_session_dead(session: Session, now: Milliseconds, overlap_s
         return "the authorization was revoked"
     if not session.rotates or session.sequence == session.latest_sequence:
         return None
-    overlaps = session.sequence == session.latest_sequence - 1 and session.rotated_at is not None
-    if overlaps and session.rotated_at is not None and now < session.rotated_at + overlap_seconds * 1000:
+    # Calls that were under way when a refresh replaced this session may finish.
+    if session.replaced_at is not None and now < session.replaced_at + overlap_seconds * 1000:
         return None
     return "a refresh replaced this session"
 
 
 def username_key(username: str) -> str:
-    """The form under which user names are compared: compatibility caseless matching (Unicode 3.13, D146)."""
+    """The form under which user names are compared: compatibility caseless matching (Unicode 3.13, D146).
+
+    The cost grows with the square of the length: of what strangers send, check the length first.
+    """
     folded = unicodedata.normalize("NFD", username).casefold()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold()).strip()

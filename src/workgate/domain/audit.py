@@ -23,7 +23,6 @@ class AuditEvent(StrEnum):
     REFRESH_REPLAYED = "refresh_replayed"
     TOKEN_REFUSED = "token_refused"
     TOKEN_REVOKED = "token_revoked"
-    REQUEST_FAILED = "request_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

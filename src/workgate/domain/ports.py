@@ -211,5 +211,5 @@ class AuditStore(Protocol):
 class InstallationStore(Protocol):
     """What belongs to the installation as a whole."""
 
-    async def raise_epoch(self) -> int:
+    async def raise_epoch(self, now: Milliseconds) -> int:
         """End every code, session and refresh token issued so far; gives the new epoch."""

@@ -6,6 +6,9 @@ from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import Application, Authorization, AuthorizationStatus
 from workgate.oauth.errors import Fault, Refusal
 
+_CLOCKS_APART = 5000
+"""Milliseconds by which two nodes' clocks may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rotate:
@@ -68,10 +71,10 @@ def decide(
     current = authorization.generation
     if generation == current:
         return Rotate() if application.rotates else Renew()
-    if application.rotates and generation == current - 1 and authorization.rotated_at is not None:
+    if generation == current - 1 and authorization.rotated_at is not None:
         age = now - authorization.rotated_at
-        if age < policy.retry_seconds * 1000:
-            return Repeat()
+        if -_CLOCKS_APART <= age < policy.retry_seconds * 1000:
+            return Repeat() if application.rotates else _refuse("rotation was switched off since")
     return RefreshReplay(
         Refusal(
             fault=Fault.REFRESH_TOKEN_INVALID,

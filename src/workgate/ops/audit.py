@@ -5,6 +5,7 @@ import re
 from workgate.domain.accounts import Environment
 from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import Clock, Entropy, RowIds
+from workgate.domain.limits import FailureLimit
 from workgate.domain.ports import AuditStore
 from workgate.ops.telemetry import log_refusal
 
@@ -24,13 +25,17 @@ class AuditLog:
         ids: makes their IDs.
         clock: tells when.
         entropy: makes references.
+        refusals_per_address: how many refusals a minute are written down for one address.
     """
 
-    def __init__(self, store: AuditStore, ids: RowIds, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, store: AuditStore, ids: RowIds, clock: Clock, entropy: Entropy, *, refusals_per_address: int = 600
+    ) -> None:
         self._store = store
         self._ids = ids
         self._clock = clock
         self._entropy = entropy
+        self._refusals = FailureLimit(refusals_per_address)
 
     def record(
         self,
@@ -70,8 +75,16 @@ class AuditLog:
         actor: str | None = None,
         client_id: str | None = None,
         address: str | None = None,
-    ) -> str:
-        """Write down a refusal, on the operator's log too; gives the reference to show."""
+    ) -> str | None:
+        """Write down a refusal, on the operator's log too; gives the reference to show.
+
+        From an address that is refused all the time nothing more is written for a while, so that nobody can
+        fill the disk: then there is no reference.
+        """
+        now = self._clock.now()
+        if self._refusals.wait(address, now) is not None:
+            return None
+        self._refusals.failed(address, now)
         letters = [_ALPHABET[byte % 32] for byte in self._entropy(8)]
         reference = "".join(letters[:4]) + "-" + "".join(letters[4:])
         self.record(

@@ -13,6 +13,7 @@ import msgspec
 
 FIELDS = frozenset({"environment", "event", "reference", "reason", "client_id", "actor", "address", "error", "path"})
 _LOG = logging.getLogger("workgate")
+_LOG.addHandler(logging.NullHandler())  # quiet where nobody configured logging, as in somebody's test run
 _ATTRIBUTE = "workgate_fields"
 
 

@@ -49,7 +49,7 @@ class ErrorPage:
     """Show the user what is wrong; nothing is sent to anybody."""
 
     refusal: Refusal
-    reference: str
+    reference: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class AskConsent:
 class NothingToDecide:
     """The posted decision is forged, too old, somebody else's, or was made before. It did nothing."""
 
-    reference: str
+    reference: str | None
 
 
 class AuthorizeService:
@@ -260,7 +260,7 @@ class AuthorizeService:
         refusal = Refusal(fault=Fault.ACCESS_DENIED, reason=reason)
         return NothingToDecide(self._refused(visit, refusal, None))
 
-    def _refused(self, visit: Visit, refusal: Refusal, client_id: str | None) -> str:
+    def _refused(self, visit: Visit, refusal: Refusal, client_id: str | None) -> str | None:
         return self._audit.refuse(
             AuditEvent.AUTHORIZE_REFUSED,
             visit.environment,

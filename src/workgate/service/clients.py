@@ -6,6 +6,7 @@ from workgate.crypto.tokens import Mint, TokenKind, read_token
 from workgate.domain.accounts import Environment
 from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import Clock, Milliseconds, RowId
+from workgate.domain.limits import FailureLimit
 from workgate.domain.oauth import Application, Authorization
 from workgate.domain.ports import ApplicationStore, AuthorizationStore
 from workgate.oauth import client_auth
@@ -13,7 +14,6 @@ from workgate.oauth.client_auth import Credentials
 from workgate.oauth.errors import Fault, Refusal
 from workgate.oauth.params import Params
 from workgate.ops.audit import AuditLog
-from workgate.service.limits import FailureLimit
 
 _SECRET_SEEN_MILLISECONDS = 60_000
 
@@ -38,10 +38,10 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refusal and the reference under which the audit log keeps its reason."""
+    """A refusal and the reference under which the audit log keeps its reason, unless it keeps none."""
 
     refusal: Refusal
-    reference: str
+    reference: str | None
     basic: bool
 
 
@@ -68,6 +68,8 @@ class ClientDesk:
         self._clock = clock
         self._audit = audit
         self._failures = FailureLimit(failures_per_client)
+        # A client that proved who it is may well present many tokens that have ended, after a key was retired say.
+        self._failures_of_proved = FailureLimit(10 * failures_per_client)
 
     async def authenticate(self, request: ClientRequest) -> Client | Refusal:
         """Find out which application is asking. Raises ``StoreUnavailable``."""
@@ -75,7 +77,8 @@ class ClientDesk:
         if isinstance(credentials, Refusal):
             return credentials
         now = self._clock.now()
-        wait = self._failures.wait((request.address, credentials.client_id), now)
+        sender = (request.address, credentials.client_id)
+        wait = self._failures.wait(sender, now) or self._failures_of_proved.wait(sender, now)
         if wait is not None:
             reason = f"more failures a minute than allowed from {request.address}"
             return Refusal(fault=Fault.TOO_MANY_FAILURES, reason=reason, retry_after=wait)
@@ -124,14 +127,18 @@ class ClientDesk:
             reason=reason,
         )
 
-    def refused(self, request: ClientRequest, refusal: Refusal) -> Refused:
-        """Record a refusal, count it against its sender, and give the answer its reference."""
+    def refused(self, request: ClientRequest, refusal: Refusal, client: Client | None = None) -> Refused:
+        """Record a refusal, count it against whoever proved nothing, and give the answer its reference."""
+        if refusal.fault is Fault.TOO_MANY_FAILURES:
+            # Those that led here are on record; these could fill the disk.
+            return Refused(refusal, None, basic=request.authorization is not None)
         client_id = request.params.get("client_id")
         if request.authorization is not None:
             credentials = client_auth.present(request.authorization, request.params)
             client_id = credentials.client_id if isinstance(credentials, Credentials) else client_id
-        if refusal.fault is not Fault.TOO_MANY_FAILURES:
-            self._failures.failed((request.address, client_id), self._clock.now())
+        proved = client is not None and not client.application.is_public
+        limit = self._failures_of_proved if proved else self._failures
+        limit.failed((request.address, client_id), self._clock.now())
         reference = self._audit.refuse(
             AuditEvent.TOKEN_REFUSED,
             request.environment,

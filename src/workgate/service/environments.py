@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workgate.domain.accounts import Environment, User
+from workgate.domain.accounts import LONGEST_USERNAME, Environment, User
 from workgate.domain.hosts import BadHost, DefaultEnvironment, NamedEnvironment, parse_host, valid_label
 from workgate.domain.ids import Clock, Entropy, EnvironmentId, Milliseconds, RowIds, new_object_id
 from workgate.domain.ports import AlreadyExists, EnvironmentStore, UserStore
@@ -115,7 +115,7 @@ class Administration:
         if len(set(lanes)) != len(lanes):
             raise Problem("a lane is named twice")
         if not 60 <= session_idle_seconds <= session_absolute_seconds:
-            raise Problem("sessions: idle at least a minute, and absolute no shorter than idle")
+            raise Problem("sessions must last at least a minute, and their absolute lifetime no less than the idle one")
         taken = {environment.lane for environment in await self._environments.environments(domain)}
         for lane in lanes:
             if lane in taken:
@@ -147,7 +147,9 @@ class Administration:
         """
         environment = await self._environments.environment(domain, lane)
         if environment is None:
-            raise Problem(f"there is no environment {domain}.{lane}: create it with 'workgate org create {domain}'")
+            raise Problem(
+                f"there is no environment {domain}.{lane}: create it with 'workgate org create {domain} --lane {lane}'"
+            )
         return environment
 
     async def create_user(
@@ -167,8 +169,8 @@ class Administration:
             Problem: the user name or password is not usable, or the name is taken.
         """
         username = username.strip()
-        if not 1 <= len(username) <= 254 or any(unicodedata.category(c).startswith("C") for c in username):
-            raise Problem("the user name must have 1 to 254 characters and no control characters")
+        if not 1 <= len(username) <= LONGEST_USERNAME or any(unicodedata.category(c).startswith("C") for c in username):
+            raise Problem(f"the user name must have 1 to {LONGEST_USERNAME} characters and no control characters")
         now = self._clock.now()
         user = User(
             environment_id=environment.environment_id,

@@ -1,17 +1,16 @@
 """Signing in and out, and the check that every call makes: whose session is this, and is it alive?"""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from workgate.crypto.tokens import SALT_BYTES, Mint, TokenKind, TokenValue, read_token
-from workgate.domain.accounts import Environment, Session, SessionOrigin, User, username_key, why_dead
+from workgate.domain.accounts import LONGEST_USERNAME, Environment, Session, SessionOrigin, User, username_key, why_dead
 from workgate.domain.audit import AuditEvent
-from workgate.domain.ids import Clock, Entropy, EnvironmentId, Milliseconds, RowIds
+from workgate.domain.ids import Clock, Entropy, EnvironmentId, Milliseconds, ObjectId, RowIds
+from workgate.domain.limits import FailureLimit
 from workgate.domain.ports import SessionStore, UserStore
 from workgate.ops.audit import AuditLog
-from workgate.service.limits import FailureLimit
 from workgate.signin.password import Passwords
-
-_SEEN_MILLISECONDS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class SignedIn:
 class SignInRefused:
     """Wrong name or password, a locked or a disabled account: nobody is told which."""
 
-    reference: str
+    reference: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,7 @@ class SessionService:
         self._overlap_seconds = overlap_seconds
         self._by_address = FailureLimit(policy.failures_per_address)
         self._by_account = FailureLimit(policy.failures_per_account)
+        self._under_way: Counter[str] = Counter()
 
     async def check(self, environment_id: EnvironmentId, session_id: str) -> Session | None:
         """Give the live session that a session ID names, and note that it was used; None: not signed in.
@@ -88,7 +88,7 @@ class SessionService:
         session = await self.find(environment_id, session_id)
         if session is not None:
             now = self._clock.now()
-            if now - session.last_seen_at >= _SEEN_MILLISECONDS:
+            if now - session.last_seen_at >= session.seen_every:
                 await self._sessions.touch(session, now)
         return session
 
@@ -113,6 +113,8 @@ class SessionService:
             StoreUnavailable: nothing was counted and nothing opened.
         """
         now = self._clock.now()
+        if len(username) > LONGEST_USERNAME:
+            username = ""  # nobody's, as that one is, and cheap to compare
         account = (environment.environment_id, username_key(username))
         waits = [
             wait
@@ -121,6 +123,20 @@ class SessionService:
         ]
         if waits:
             return SignInLimited(max(waits))
+        # Those under way count too: a burst would queue before its first failure is known.
+        if self._under_way[address] >= self._policy.failures_per_address:
+            return SignInLimited(1)
+        self._under_way[address] += 1
+        try:
+            return await self._check_password(environment, username, password, origin, address)
+        finally:
+            self._under_way[address] -= 1
+            if not self._under_way[address]:
+                del self._under_way[address]
+
+    async def _check_password(
+        self, environment: Environment, username: str, password: str, origin: SessionOrigin, address: str
+    ) -> SignIn:
         record = await self._users.sign_in_record(environment.environment_id, username)
         correct = await self._passwords.verify(record.password_hash if record else None, password)
         now = self._clock.now()
@@ -130,13 +146,11 @@ class SessionService:
         elif record.locked_until is not None and now < record.locked_until:
             reason = f"the account is locked for another {(record.locked_until - now) // 1000} s"
         elif not correct:
-            reason = await self._count_wrong_password(environment, user, address, now)
+            reason = "wrong password"
         elif await self._users.signed_in(user, now=now):
             return await self._open(environment, user, origin, address, now)
         else:
             reason = "the account is disabled or was locked meanwhile"
-        self._by_address.failed(address, now)
-        self._by_account.failed(account, now)
         reference = self._audit.refuse(
             AuditEvent.SIGN_IN_FAILED,
             environment,
@@ -144,6 +158,9 @@ class SessionService:
             actor=user.user_id if user else None,
             address=address,
         )
+        await self._count_failure(environment, None if correct else user, address, now)
+        self._by_address.failed(address, now)
+        self._by_account.failed((environment.environment_id, username_key(username)), now)
         return SignInRefused(reference)
 
     async def sign_out(self, environment: Environment, session: Session, address: str) -> None:
@@ -157,8 +174,12 @@ class SessionService:
                 address=address,
             )
 
-    async def _count_wrong_password(self, environment: Environment, user: User, address: str, now: Milliseconds) -> str:
+    async def _count_failure(
+        self, environment: Environment, user: User | None, address: str, now: Milliseconds
+    ) -> None:
+        """Count a wrong password, of nobody too: both wait for the same commit, so that time does not tell."""
         lock_until = Milliseconds(now + self._policy.lock_minutes * 60_000)
+        user = user or _nobody(environment)
         if await self._users.failed_sign_in(user, now=now, tries=self._policy.lock_tries, lock_until=lock_until):
             self._audit.record(
                 AuditEvent.ACCOUNT_LOCKED,
@@ -167,7 +188,6 @@ class SessionService:
                 address=address,
                 reason=f"{self._policy.lock_tries} wrong passwords, locked for {self._policy.lock_minutes} min",
             )
-        return "wrong password"
 
     async def _open(
         self, environment: Environment, user: User, origin: SessionOrigin, address: str, now: Milliseconds
@@ -196,3 +216,17 @@ class SessionService:
             salt=salt,
         )
         return SignedIn(token, session)
+
+
+def _nobody(environment: Environment) -> User:
+    return User(
+        environment_id=environment.environment_id,
+        user_id=ObjectId(""),
+        username="",
+        first_name="",
+        last_name="",
+        email="",
+        is_admin=False,
+        is_active=False,
+        session_epoch=0,
+    )

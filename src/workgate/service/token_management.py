@@ -47,7 +47,7 @@ class TokenManagement:
             return self._desk.refused(request, client)
         text = request.params.get("token") or request.params.get("refresh_token")
         if text is None:
-            return self._desk.refused(request, Refusal(fault=Fault.TOKEN_MISSING, reason="no token"))
+            return self._desk.refused(request, Refusal(fault=Fault.TOKEN_MISSING, reason="no token"), client)
         authorization = await self._desk.authorization(client, TokenKind.REFRESH, text)
         if authorization is not None:
             if authorization.client_id == client.application.client_id:
@@ -66,10 +66,10 @@ class TokenManagement:
             return self._desk.refused(request, client)
         if client.application.is_public:
             reason = "introspection by a public client"
-            return self._desk.refused(request, Refusal(fault=Fault.CLIENT_AUTHENTICATION, reason=reason))
+            return self._desk.refused(request, Refusal(fault=Fault.CLIENT_AUTHENTICATION, reason=reason), client)
         text = request.params.get("token")
         if text is None:
-            return self._desk.refused(request, Refusal(fault=Fault.TOKEN_MISSING, reason="no token"))
+            return self._desk.refused(request, Refusal(fault=Fault.TOKEN_MISSING, reason="no token"), client)
         now = self._clock.now()
         session = await self._session(client, text)
         if session is not None:

@@ -58,7 +58,7 @@ class TokenService:
             answer = Refusal(fault=Fault.GRANT_TYPE_MISSING, reason="no grant_type")
         else:
             answer = Refusal(fault=Fault.GRANT_TYPE, reason=f"grant_type {grant_type[:60]!r}")
-        return self._desk.refused(request, answer) if isinstance(answer, Refusal) else answer
+        return self._desk.refused(request, answer, client) if isinstance(answer, Refusal) else answer
 
     async def _redeem(self, client: Client) -> TokenAnswer | Refusal:
         text = client.request.params.get("code")
@@ -172,8 +172,14 @@ class TokenService:
         if sequence is None:
             return None
         self._desk.record(client, AuditEvent.TOKEN_REFRESHED, authorization.user_id)
-        # The refresh token stays the one that was presented, so it is derived under the key it names.
-        return self._pair(client, authorization, key_id=token.key_id, generation=token.generation, sequence=sequence)
+        # The same generation: the refresh token stays the same, until the key ring has a newer key.
+        return self._pair(
+            client,
+            authorization,
+            key_id=self._mint.current_key(now),
+            generation=authorization.generation,
+            sequence=sequence,
+        )
 
     def _pair(
         self, client: Client, authorization: Authorization, *, key_id: int, generation: int, sequence: int

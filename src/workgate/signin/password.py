@@ -37,7 +37,7 @@ class Passwords:
         """Compare; without a hash (no such user, no password set) it costs the same and is False."""
         if len(password) > LONGEST_PASSWORD:
             return False
-        found = await self._in_thread(functools.partial(self._matches, password_hash or self._nobody, password))
+        found = await self._in_thread(functools.partial(self._matches, password_hash, password))
         return found and password_hash is not None
 
     def close(self) -> None:
@@ -48,9 +48,9 @@ class Passwords:
     def _nobody(self) -> str:
         return self._hasher.hash("the password of nobody")
 
-    def _matches(self, password_hash: str, password: str) -> bool:
+    def _matches(self, password_hash: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False
 

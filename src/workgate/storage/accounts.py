@@ -7,9 +7,10 @@ from sqlalchemy import bindparam, case, insert, select, update
 
 from workgate.domain.accounts import Environment, SignInRecord, User, username_key
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId
+from workgate.domain.oauth import AuthorizationStatus
 from workgate.domain.ports import AlreadyExists
 from workgate.storage.engine import Change, Engine, Row
-from workgate.storage.schema import environments, installation, users
+from workgate.storage.schema import authorizations, environments, installation, users
 
 _ENVIRONMENT_COLUMNS = [
     environments.c[name]
@@ -68,10 +69,17 @@ class SqlInstallationStore:
         self._raise = engine.prepare(
             update(installation).values(epoch=installation.c.epoch + 1).returning(installation.c.epoch)
         )
+        # Nobody can use these rows any more: as revoked ones they are cleaned up.
+        revoked = AuthorizationStatus.REVOKED.value
+        self._revoke_all = engine.prepare(
+            update(authorizations)
+            .where(authorizations.c.status != revoked)
+            .values(status=revoked, revoked_at=bindparam("now"))
+        )
 
-    async def raise_epoch(self) -> int:
+    async def raise_epoch(self, now: Milliseconds) -> int:
         """End every token issued so far; see the port."""
-        rows = await self._engine.apply(Change(((self._raise, {}),)))
+        rows = await self._engine.apply(Change(((self._raise, {}), (self._revoke_all, {"now": now}))))
         if rows is None:
             raise LookupError("the installation's row is missing")
         return int(rows[0][0])

@@ -93,6 +93,7 @@ class SqlSessionStore:
             "environment_id": environment_id,
             "row_id": row_id,
             "slot": slot_of(sequence),
+            "next_slot": slot_of(sequence + 1),
             "sequence": sequence,
         }
         rows = await self._engine.fetch(self._read, values)
@@ -100,7 +101,7 @@ class SqlSessionStore:
             return None
         row = rows[0]
         (row_id, sequence, origin, user_epoch, client_id, salt, opened_at, last_seen_at) = row[9:17]
-        (idle, absolute, epoch, status, application, kind, rotates, latest, rotated_at) = row[17:]
+        (idle, absolute, epoch, status, application, kind, rotates, latest, replaced_at, inactivity) = row[17:]
         return Session(
             environment_id=environment_id,
             row_id=row_id,
@@ -119,7 +120,8 @@ class SqlSessionStore:
             application_exists=application is not None,
             rotates=bool(rotates) or kind == "spa",
             latest_sequence=latest or 0,
-            rotated_at=rotated_at,
+            replaced_at=replaced_at,
+            inactivity_seconds=inactivity,
         )
 
     async def open_session(
@@ -174,6 +176,7 @@ def _values(session: Session) -> dict[str, object]:
 
 
 def _read_session() -> Select[Any]:
+    following = table.alias("following")
     names = (
         "row_id",
         "sequence",
@@ -196,7 +199,8 @@ def _read_session() -> Select[Any]:
             applications.c.type,
             applications.c.rotate_refresh_tokens,
             authorizations.c.session_sequence,
-            authorizations.c.rotated_at,
+            following.c.opened_at,
+            applications.c.refresh_inactivity_seconds,
         )
         .select_from(table)
         .join(
@@ -216,6 +220,15 @@ def _read_session() -> Select[Any]:
             and_(
                 applications.c.environment_id == table.c.environment_id,
                 applications.c.client_id == table.c.client_id,
+            ),
+        )
+        .outerjoin(
+            following,
+            and_(
+                following.c.environment_id == table.c.environment_id,
+                following.c.row_id == table.c.row_id,
+                following.c.slot == bindparam("next_slot"),
+                following.c.sequence == table.c.sequence + 1,
             ),
         )
         .where(_this_session)

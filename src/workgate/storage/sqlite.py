@@ -25,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 _LARGEST_GROUP = 256
 _LONGEST_QUEUE = 10_000
 _BUSY_MILLISECONDS = 10_000
+_TAKEN = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
 
 _Rows = Sequence[Row] | None
 _Future = asyncio.Future[_Rows]
@@ -42,7 +43,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         # Only ever opened here when it is new: closing a file drops all locks that this process holds on it, and with
         # them SQLite's own, after which another process that closes the database deletes the journal we write to.
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -72,6 +73,7 @@ class SqliteEngine:
         self._writer.execute("PRAGMA busy_timeout = 0")
         self._waiting: list[_Waiting] = []
         self._committing = False
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._disk_work: queue.SimpleQueue[Callable[[], list[_Outcome]] | None] = queue.SimpleQueue()
         self._disk = threading.Thread(target=self._work_on_disk, name="workgate-disk", daemon=True)
@@ -90,6 +92,8 @@ class SqliteEngine:
 
     async def apply(self, change: Change) -> _Rows:
         """Make a change durably; see ``Engine``."""
+        if self._closed:
+            raise StoreUnavailable("the database is closed")
         if len(self._waiting) >= _LONGEST_QUEUE:
             raise StoreUnavailable("too many changes are waiting for the disk")
         loop = asyncio.get_running_loop()
@@ -99,13 +103,14 @@ class SqliteEngine:
 
     def post(self, change: Change) -> None:
         """Make a change with the next group; see ``Engine``. Under overload it is dropped and logged."""
-        if len(self._waiting) >= _LONGEST_QUEUE:
-            _LOG.error("a change that nobody waits for was dropped: the disk is too slow")
+        if self._closed or len(self._waiting) >= _LONGEST_QUEUE:
+            _LOG.error("a change that nobody waits for was dropped: the disk is too slow, or closed")
             return
         self._enqueue(change, None, asyncio.get_running_loop())
 
     def close(self) -> None:
         """Write what was handed over, then close."""
+        self._closed = True
         self._disk_work.put(None)
         self._disk.join()
         last, self._waiting = self._waiting, []
@@ -146,26 +151,28 @@ class SqliteEngine:
     def _commit(self, group: Sequence[_Waiting], rows: Sequence[_Rows]) -> list[_Outcome]:
         try:
             self._writer.execute("COMMIT")
-        except sqlite3.Error:
+        except Exception:
             self._roll_back()
             return self._one_by_one(group)
         return [(future, result) for (_, future), result in zip(group, rows, strict=True)]
 
     def _one_by_one(self, group: Sequence[_Waiting]) -> list[_Outcome]:
-        """Give each change a transaction of its own, waiting for other processes' turns."""
+        """Give each change a transaction of its own; wait once for another process's turn to end, not once for each."""
         outcomes: list[_Outcome] = []
-        for item in group:
+        patience = _BUSY_MILLISECONDS
+        for change, future in group:
             try:
-                self._writer.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-                (rows,) = self._run_statements([item])
+                self._writer.execute(f"PRAGMA busy_timeout = {patience}")
+                (rows,) = self._run_statements([(change, future)])
                 self._writer.execute("COMMIT")
-                outcomes.append((item[1], rows))
+                outcomes.append((future, rows))
             except Exception as error:
                 self._roll_back()
-                outcomes.append((item[1], _translated(error)))
-            finally:
-                with contextlib.suppress(sqlite3.Error):
-                    self._writer.execute("PRAGMA busy_timeout = 0")
+                outcomes.append((future, _translated(error)))
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                    patience = 0
+        with contextlib.suppress(sqlite3.Error):
+            self._writer.execute("PRAGMA busy_timeout = 0")
         return outcomes
 
     def _roll_back(self) -> None:
@@ -215,6 +222,8 @@ def _run(execute: Callable[..., sqlite3.Cursor], change: Change) -> _Rows:
 
 
 def _translated(error: Exception) -> Exception:
-    if isinstance(error, sqlite3.IntegrityError):
-        return AlreadyExists(str(error))
-    return StoreUnavailable(f"writing failed: {error}")
+    if isinstance(error, sqlite3.IntegrityError) and error.sqlite_errorcode in _TAKEN:
+        return AlreadyExists("the key is taken")
+    if isinstance(error, sqlite3.Error):
+        return StoreUnavailable(f"writing failed: {error}")
+    return error

@@ -17,6 +17,7 @@ from workgate.storage.schema import applications, audit_events, authorizations, 
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 _START = (-1, -1)
+_MOST_WINDOWS = 20
 
 
 @dataclass(slots=True)
@@ -50,24 +51,26 @@ class Sweeper:
             )
         )
 
-    async def step(self, now: Milliseconds) -> bool:
-        """Look at the next window of each table; True once every table was walked to its end.
+    async def step(self, now: Milliseconds) -> None:
+        """Look at the next window of each table, and at more while most of a window is over.
 
         Raises ``StoreUnavailable``; the next step then looks at the same window again.
         """
-        ended = True
         for walk in self._walks:
-            ended &= await self._advance(walk, now)
-        return ended
+            for _ in range(_MOST_WINDOWS):
+                if await self._advance(walk, now) < self._window // 2:
+                    break
 
     async def sweep(self, now: Milliseconds) -> None:
         """Walk every table from its beginning to its end."""
         for walk in self._walks:
             walk.cursor = _START
-            while not await self._advance(walk, now):
-                pass
+            await self._advance(walk, now)
+            while walk.cursor != _START:
+                await self._advance(walk, now)
 
-    async def _advance(self, walk: _Walk, now: Milliseconds) -> bool:
+    async def _advance(self, walk: _Walk, now: Milliseconds) -> int:
+        """Walk one window on; gives how many rows of it were deleted."""
         begin = {"after_environment": walk.cursor[0], "after_row": walk.cursor[1]}
         rows = await self._engine.fetch(walk.window_end, {**begin, "skip": self._window - 1})
         end = (rows[0][0], rows[0][1]) if rows else (2**63 - 1, 2**63 - 1)
@@ -80,9 +83,9 @@ class Sweeper:
             "revoked_after": now - _DAY,
             "audited_after": now - self.audit_days * _DAY,
         }
-        await self._engine.apply(Change(((walk.delete_window, values),)))
+        deleted = await self._engine.apply(Change(((walk.delete_window, values),)))
         walk.cursor = end if rows else _START
-        return not rows
+        return 0 if deleted is None else int(deleted[0][0])
 
 
 def _walk(engine: Engine, table: Table, key: str, over: ColumnElement[bool]) -> _Walk:
@@ -138,6 +141,13 @@ def _authorization_over() -> ColumnElement[bool]:
             table.c.status == AuthorizationStatus.REVOKED.value,
             table.c.revoked_at <= bindparam("revoked_after"),
         ),
-        and_(table.c.status == AuthorizationStatus.ACTIVE.value, expired, not_(has_session)),
+        and_(
+            table.c.status == AuthorizationStatus.ACTIVE.value,
+            # Not while its consent form could be posted once more.
+            table.c.consented_at <= bindparam("pending_after"),
+            table.c.consented_at <= bindparam("pending_after"),  # until then its consent form could be posted again
+            expired,
+            not_(has_session),
+        ),
         not_(exists().where(application)),
     )

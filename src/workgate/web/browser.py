@@ -1,5 +1,6 @@
 """What a browser brings to a page: its session, its anti-CSRF values, its environment."""
 
+import re
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -16,6 +17,9 @@ from workgate.service.environments import EnvironmentDirectory
 from workgate.service.sessions import SessionService
 
 _FORM_SECONDS = 12 * 3600
+# What a form is bound to is told apart by purpose: a browser chooses its own cookie, even one that names a session.
+_SESSION_FORM, _SIGN_IN_FORM = b"form", b"sign-in form"
+_FORM_COOKIE_VALUE = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +70,28 @@ class Browsers:
 
     def form_of_session(self, session: Session) -> str:
         """The anti-CSRF value for forms of a signed-in page."""
-        return self._issue(_binding(session))
+        return self._issue(_SESSION_FORM, _binding(session))
 
     def is_form_of_session(self, value: str, session: Session) -> bool:
         """Tell whether a posted value was made for this session."""
-        return self._opens(value, _binding(session))
+        return self._opens(value, _SESSION_FORM, _binding(session))
 
     def form_of_browser(self, request: Request) -> tuple[str, str]:
         """The anti-CSRF value for the sign-in form, and the cookie value that it is bound to."""
-        cookie = asgi.cookies(request.scope).get(_form_cookie(request)) or self._entropy(16).hex()
-        return self._issue(cookie.encode()), cookie
+        cookie = _form_cookie_value(request) or self._entropy(16).hex()
+        return self._issue(_SIGN_IN_FORM, cookie.encode()), cookie
 
     def is_form_of_browser(self, value: str, request: Request) -> bool:
         """Tell whether a posted value was made for this browser."""
-        cookie = asgi.cookies(request.scope).get(_form_cookie(request))
-        return cookie is not None and self._opens(value, cookie.encode())
+        cookie = _form_cookie_value(request)
+        return cookie is not None and self._opens(value, _SIGN_IN_FORM, cookie.encode())
 
-    def _issue(self, binding: bytes) -> str:
-        return issue_ticket(self._mint, purpose=b"form", binding=binding, payload=b"", now=self._clock.now())
+    def _issue(self, purpose: bytes, binding: bytes) -> str:
+        return issue_ticket(self._mint, purpose=purpose, binding=binding, payload=b"", now=self._clock.now())
 
-    def _opens(self, value: str, binding: bytes) -> bool:
+    def _opens(self, value: str, purpose: bytes, binding: bytes) -> bool:
         now = self._clock.now()
-        opened = open_ticket(self._mint, value, purpose=b"form", binding=binding, now=now, seconds=_FORM_SECONDS)
+        opened = open_ticket(self._mint, value, purpose=purpose, binding=binding, now=now, seconds=_FORM_SECONDS)
         return opened is not None
 
 
@@ -123,6 +127,12 @@ def _set_cookie(request: Request, response: Response, name: str, value: str) -> 
 
 def _form_cookie(request: Request) -> str:
     return "__Host-workgate_form" if _secure(request) else "workgate_form"
+
+
+def _form_cookie_value(request: Request) -> str | None:
+    """The cookie if it is one that we made: another value could not be given back unchanged."""
+    value = asgi.cookies(request.scope).get(_form_cookie(request), "")
+    return value if _FORM_COOKIE_VALUE.fullmatch(value) else None
 
 
 def _secure(request: Request) -> bool:

@@ -108,7 +108,7 @@ def redirect(location: str, *, after_post: bool) -> Response:
 
 def own_path(target: str | None) -> str:
     """Give ``target`` if it is a path of this server, else the start page: no redirect leads elsewhere."""
-    if target is None or len(target) > 16_384:
+    if target is None or len(target) > 32_768:
         return "/"
     plain = target.isascii() and target.isprintable() and "\\" not in target and " " not in target
     return target if plain and target.startswith("/") and not target.startswith("//") else "/"

@@ -104,7 +104,9 @@ class SignInPages:
             await self._sessions.sign_out(visitor.environment, visitor.session, visitor.address)
         onward = "/signed-out" if target == "/" else sign_in_address(target)
         response = redirect(onward, after_post=True)
-        forget_session(request, response)
+        # Another site's post comes without the cookie, and browsers would still let its answer take the cookie away.
+        if visitor.session is not None:
+            forget_session(request, response)
         return response
 
     async def signed_out(self, request: Request, visitor: Visitor) -> Response:

@@ -1,0 +1,102 @@
+"""Every page that people see, and how to get there; for the checks of accessibility and for looking at them."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+from tests.pages.site import Site
+from tests.pages.steps import allow, connect, connected, sign_in
+
+Screen = Callable[[Page, Site], object]
+
+
+def _signin_for_app(page: Page, site: Site) -> None:
+    connect(page, site)
+    page.get_by_role("button", name="Show password").wait_for()
+
+
+def _signin_problem(page: Page, site: Site) -> None:
+    connect(page, site)
+    # A user who does not exist: nobody else's tries are counted.
+    sign_in(page, "nobody", "wrong password")
+    page.get_by_role("alert").wait_for()
+
+
+def _consent(page: Page, site: Site) -> None:
+    connect(page, site)
+    sign_in(page)
+    page.get_by_role("button", name="Allow access").wait_for()
+
+
+def _consent_bare(page: Page, site: Site) -> None:
+    page.goto(site.authorize_url(site.bare))
+    sign_in(page, "bob")
+    page.get_by_role("button", name="Allow access").wait_for()
+
+
+def _stale_decision(page: Page, site: Site) -> None:
+    _consent(page, site)
+    page.evaluate("document.querySelector('form.decision [name=request]').value = 'stale'")
+    allow(page)
+    page.get_by_role("heading", name="This decision does not count").wait_for()
+
+
+def _home(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    sign_in(page)
+    page.get_by_role("button", name="Sign out").wait_for()
+
+
+def _signed_out(page: Page, site: Site) -> None:
+    _home(page, site)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("link", name="Sign in again").wait_for()
+
+
+def _home_preview(page: Page, site: Site) -> None:
+    page.goto(site.preview_url())
+    sign_in(page)
+    page.get_by_role("button", name="Sign out").wait_for()
+
+
+def _app_refreshed(page: Page, site: Site) -> None:
+    connected(page, site)
+    page.get_by_role("button", name="Refresh the token").click()
+    page.get_by_role("status").wait_for()
+
+
+def _app_disconnected(page: Page, site: Site) -> None:
+    connected(page, site)
+    page.get_by_role("button", name="Disconnect").click()
+    page.get_by_role("status").wait_for()
+
+
+def _app_denied(page: Page, site: Site) -> None:
+    _consent(page, site)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("heading", name="You did not allow access").wait_for()
+
+
+SCREENS: dict[str, Screen] = {
+    "signin": lambda page, site: page.goto(f"{site.url}/login"),
+    "signin-for-app": _signin_for_app,
+    "signin-problem": _signin_problem,
+    "consent": _consent,
+    "consent-bare": _consent_bare,
+    "error-redirect": lambda page, site: page.goto(
+        site.authorize_url(site.app, redirect_uri="https://elsewhere.example/")
+    ),
+    "error-decision": _stale_decision,
+    "error-404": lambda page, site: page.goto(f"{site.url}/no-such-page"),
+    "error-organisation": lambda page, site: page.goto(f"http://nobody.my.localhost:{site.stand_in.port}/"),
+    "home": _home,
+    "home-preview": _home_preview,
+    "signed-out": _signed_out,
+    "app-start": lambda page, site: page.goto(site.app_url),
+    "app-projects": connected,
+    "app-refreshed": _app_refreshed,
+    "app-disconnected": _app_disconnected,
+    "app-denied": _app_denied,
+    "app-unasked": lambda page, site: page.goto(f"{site.app_url}/callback?code=made-up&state=my-state"),
+    "app-404": lambda page, site: page.goto(f"{site.app_url}/no-such-page"),
+}

@@ -1,0 +1,113 @@
+"""What the browser tests look at: Workgate with a demo organisation, and the example app, each at its own address."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from examples.third_party_app.app import Config, create_app
+
+import workgate.cli
+from tests.browser import PASSWORD
+from workgate.cli.demo_data import PEOPLE, projects
+from workgate.domain.accounts import Environment
+from workgate.service.applications import Registered
+from workgate.testing import StandIn
+
+LOGO = Path(workgate.cli.__file__).with_name("assets") / "clientapp-logo.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Both servers; lanes ``my`` and ``preview`` of acme, with the demo's people and projects."""
+
+    stand_in: StandIn
+    app_url: str
+    app: Registered
+    bare: Registered
+    """An application that says nothing about itself, with a long name and no logo."""
+
+    @property
+    def url(self) -> str:
+        """Workgate's address."""
+        return self.stand_in.url
+
+    def authorize_url(self, registered: Registered, **more: str) -> str:
+        """The address of an authorization request."""
+        application = registered.application
+        query = {
+            "client_id": application.client_id,
+            "redirect_uri": application.redirect_uris[0],
+            "response_type": "code",
+            **more,
+        }
+        return f"{self.url}/integrations/oauth2/authorize?" + "&".join(f"{k}={v}" for k, v in query.items())
+
+    def preview_url(self) -> str:
+        """The address of acme's preview lane."""
+        return f"http://acme.preview.localhost:{self.stand_in.port}"
+
+
+def _people_and_projects(stand_in: StandIn, environment: Environment) -> None:
+    users = [
+        stand_in.create_user(
+            environment,
+            person["username"],
+            PASSWORD,
+            first_name=person["first_name"],
+            last_name=person["last_name"],
+            is_admin=person["is_admin"],
+        )
+        for person in PEOPLE
+    ]
+    workgate_ = stand_in.workgate
+    stand_in.insert(projects(environment, users, now=stand_in.clock.now(), entropy=workgate_.entropy))
+
+
+@contextmanager
+def _served(listener: socket.socket, config: Config) -> Iterator[None]:
+    server = uvicorn.Server(uvicorn.Config(create_app(config), log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="example-app", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+
+
+@contextmanager
+def a_site() -> Iterator[Site]:
+    """Run both."""
+    with StandIn() as stand_in, socket.create_server(("127.0.0.1", 0)) as listener:
+        environments = stand_in.create_org("acme", ("my", "preview"), name="Acme")
+        for environment in environments:
+            _people_and_projects(stand_in, environment)
+        app_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        registered = stand_in.create_app(
+            environments[0],
+            redirect_uris=[f"{app_url}/callback"],
+            description="Shows your projects on one page.",
+            description_url="https://clientapp.example/about",
+            developer_name="ClientApp's developers",
+            developer_email="developers@clientapp.example",
+            privacy_url="https://clientapp.example/privacy",
+            logo=LOGO.read_bytes(),
+        )
+        bare = stand_in.create_app(
+            environments[0],
+            "An application whose name takes up quite some room in every line that it is in",
+            redirect_uris=[f"{app_url}/callback"],
+        )
+        config = Config(
+            client_id=registered.application.client_id,
+            client_secret=str(registered.client_secret),
+            workgate_url=stand_in.url,
+            redirect_uri=f"{app_url}/callback",
+            port=listener.getsockname()[1],
+        )
+        with _served(listener, config):
+            yield Site(stand_in, app_url, registered, bare)
