@@ -1,5 +1,6 @@
 """Signing in and out, and the check that every call makes: whose session is this, and is it alive?"""
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from workgate.domain.accounts import LONGEST_USERNAME, Environment, Session, Ses
 from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import Clock, Entropy, EnvironmentId, Milliseconds, ObjectId, RowIds
 from workgate.domain.limits import FailureLimit
-from workgate.domain.ports import SessionStore, UserStore
+from workgate.domain.ports import SessionStore, StoreUnavailable, UserStore
 from workgate.ops.audit import AuditLog
 from workgate.signin.password import Passwords
 
@@ -89,7 +90,8 @@ class SessionService:
         if session is not None:
             now = self._clock.now()
             if now - session.last_seen_at >= session.seen_every:
-                await self._sessions.touch(session, now)
+                with contextlib.suppress(StoreUnavailable):  # reading goes on when the disk takes no more
+                    await self._sessions.touch(session, now)
         return session
 
     async def find(self, environment_id: EnvironmentId, session_id: str) -> Session | None:

@@ -154,12 +154,12 @@ class SqlSessionStore:
         await self._engine.apply(Change(((self._open, values),)))
 
     async def touch(self, session: Session, now: Milliseconds) -> None:
-        """Note that a session was used, without waiting; see the port."""
+        """Note that a session was used; see the port."""
         values = _values(session) | {"now": now}
         steps = [(self._touch, values)]
         if session.client_id is not None:
             steps.append((self._touch_authorization, values))
-        self._engine.post(Change(tuple(steps)))
+        await self._engine.apply(Change(tuple(steps)))
 
     async def end_session(self, session: Session) -> bool:
         """End one session; see the port."""
