@@ -57,7 +57,7 @@ def test_users(stores: Stores) -> None:
         assert record is not None
         assert (record.user, record.password_hash, record.locked_until) == (stores.ann, "a hash", None)
     assert stores.run(users.sign_in_record(stores.globex.environment_id, "ann")) is None
-    with pytest.raises(AlreadyExists, match="Ann"):
+    with pytest.raises(AlreadyExists):
         stores.user("Ann")
     assert stores.user("ann", stores.globex).user_id != stores.ann.user_id
 

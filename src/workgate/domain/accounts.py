@@ -113,6 +113,11 @@ class Session:
         return f"Session({self.row_id}.{self.sequence} of {self.user.user_id}, {self.origin})"
 
     @property
+    def binding(self) -> bytes:
+        """What forms of this session are bound to."""
+        return f"{self.environment_id}.{self.row_id}.{self.sequence}".encode()
+
+    @property
     def seen_every(self) -> int:
         """How fine, in milliseconds, use must be noted for the expiries that count from it to be true."""
         seconds = min(self.idle_seconds, self.inactivity_seconds or self.idle_seconds)

@@ -14,6 +14,11 @@ class ApplicationType(StrEnum):
     MACHINE = "machine"
 
 
+def always_rotates(kind: ApplicationType) -> bool:
+    """Refresh tokens of public clients rotate whatever was registered (RFC 9700 §4.14.2)."""
+    return kind is ApplicationType.SPA
+
+
 class ConsentPolicy(StrEnum):
     """When a user is asked. ``NEVER`` is an administrator's choice for a trusted application."""
 
@@ -67,8 +72,8 @@ class Application:
 
     @property
     def rotates(self) -> bool:
-        """Whether refresh tokens rotate. For public clients always (RFC 9700 §4.14.2)."""
-        return self.is_public or self.rotate_refresh_tokens
+        """Whether refresh tokens rotate."""
+        return always_rotates(self.type) or self.rotate_refresh_tokens
 
 
 class AuthorizationStatus(IntEnum):

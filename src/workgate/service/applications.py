@@ -1,7 +1,6 @@
 """Registering applications: what an administrator may enter, and the secrets that are shown once."""
 
 import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from workgate.domain.ids import Clock, Entropy, RowIds, new_client_id
 from workgate.domain.oauth import Application, ApplicationType, ClientSecret, ConsentPolicy
 from workgate.domain.ports import ApplicationStore
 from workgate.domain.problems import Problem
+from workgate.oauth.client_auth import secret_digest
 from workgate.oauth.redirects import registration_problem
 
 LONGEST_NOTE = 64
@@ -78,7 +78,7 @@ class Registry:
             name=new.name.strip(),
             type=new.type,
             redirect_uris=tuple(new.redirect_uris),
-            rotate_refresh_tokens=new.rotate_refresh_tokens or new.type is ApplicationType.SPA,
+            rotate_refresh_tokens=new.rotate_refresh_tokens,
             refresh_absolute_seconds=new.refresh_absolute_seconds,
             refresh_inactivity_seconds=new.refresh_inactivity_seconds,
             code_seconds=new.code_seconds,
@@ -157,7 +157,7 @@ class Registry:
     def _new_secret(self, note: str) -> tuple[ClientSecret, str]:
         client_secret = base64.urlsafe_b64encode(self._entropy(32)).rstrip(b"=").decode()
         now = self._clock.now()
-        digest = hashlib.sha256(client_secret.encode()).digest()
+        digest = secret_digest(client_secret)
         return ClientSecret(self._ids.next(now), digest, client_secret[-4:], note, now, None), client_secret
 
 

@@ -141,7 +141,7 @@ class AuthorizeService:
                 self._mint,
                 ticket,
                 purpose=_PURPOSE,
-                binding=_binding(session),
+                binding=session.binding,
                 now=now,
                 seconds=CONSENT_SECONDS,
             )
@@ -186,7 +186,7 @@ class AuthorizeService:
         ticket = issue_ticket(
             self._mint,
             purpose=_PURPOSE,
-            binding=_binding(visit.session),
+            binding=visit.session.binding,
             payload=msgspec.json.encode(asked),
             now=now,
         )
@@ -292,7 +292,3 @@ def _registered(redirect_uri: str, application: Application | None) -> SafeRedir
     if application is None:
         return None
     return match_redirect(redirect_uri, application.redirect_uris, public_client=application.is_public)
-
-
-def _binding(session: Session) -> bytes:
-    return f"{session.environment_id}.{session.row_id}.{session.sequence}".encode()

@@ -8,7 +8,6 @@ from sqlalchemy import bindparam, case, insert, select, update
 from workgate.domain.accounts import Environment, SignInRecord, User, username_key
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId
 from workgate.domain.oauth import AuthorizationStatus
-from workgate.domain.ports import AlreadyExists
 from workgate.storage.engine import Change, Engine, Row
 from workgate.storage.schema import authorizations, environments, installation, users
 
@@ -182,10 +181,7 @@ class SqlUserStore:
             "last_sign_in_at": None,
             "created_at": now,
         }
-        try:
-            await self._engine.apply(Change(((self._create, values),)))
-        except AlreadyExists:
-            raise AlreadyExists(f"a user named {user.username} exists in this environment") from None
+        await self._engine.apply(Change(((self._create, values),)))
 
     async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
         """Count a wrong password; see the port."""

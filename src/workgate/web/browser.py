@@ -70,11 +70,11 @@ class Browsers:
 
     def form_of_session(self, session: Session) -> str:
         """The anti-CSRF value for forms of a signed-in page."""
-        return self._issue(_SESSION_FORM, _binding(session))
+        return self._issue(_SESSION_FORM, session.binding)
 
     def is_form_of_session(self, value: str, session: Session) -> bool:
         """Tell whether a posted value was made for this session."""
-        return self._opens(value, _SESSION_FORM, _binding(session))
+        return self._opens(value, _SESSION_FORM, session.binding)
 
     def form_of_browser(self, request: Request) -> tuple[str, str]:
         """The anti-CSRF value for the sign-in form, and the cookie value that it is bound to."""
@@ -137,7 +137,3 @@ def _form_cookie_value(request: Request) -> str | None:
 
 def _secure(request: Request) -> bool:
     return bool(request.scope["scheme"] == "https")
-
-
-def _binding(session: Session) -> bytes:
-    return f"{session.environment_id}.{session.row_id}.{session.sequence}".encode()

@@ -83,7 +83,6 @@ class Pages:
         hint: str | None = None,
         start: bool = False,
         reference: str | None = None,
-        details: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Make an error page, which says what to do next; ``start``: with a link to the start page."""
@@ -93,7 +92,6 @@ class Pages:
             "hint": hint,
             "start": start,
             "reference": reference,
-            "details": list(details),
         }
         return self.render("error.html", environment, context, status=status, headers=headers)
 
