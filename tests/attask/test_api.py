@@ -120,6 +120,15 @@ def test_comma_in_a_text(api: Api) -> None:
 
 
 @pytest.mark.spec("Workfront", "3.4.1", "numbers and truth values are compared as such")
+def test_wildcards(api: Api) -> None:
+    assert api.ids(ownerID="$$USER") == api.ids(ownerID="$$USER.ID") == [P1, P3]
+    assert api.ids(customerID="$$CUSTOMER") == [P1, P2, P3]
+    for params in ({"entryDate": "$$TODAY"}, {"ownerID": "$$USERS"}, {"id": P1}, {"ids": P1}):
+        answer = api.get("proj/search", params)
+        assert answer.status_code == 422
+        assert answer.json()["error"]["class"] == INVALID
+
+
 def test_typed_filters(api: Api) -> None:
     for text in ("3", "03", "+3"):
         assert api.ids(priority=text) == [P3]

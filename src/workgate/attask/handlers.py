@@ -96,15 +96,17 @@ class AttaskApp:
             case (name,):
                 return await self._get(environment, session, call, _kind(name, call), _ids(call))
             case (name, "search"):
-                return await self._search(environment, call, _kind(name, call))
+                return await self._search(environment, session, call, _kind(name, call))
             case (name, object_id):
                 return await self._get(environment, session, call, _kind(name, call), [object_id])
         raise invalid("unrecognized URI format: too many parts")
 
-    async def _search(self, environment: Environment, call: Call, kind: ObjectType) -> list[Payload]:
+    async def _search(self, environment: Environment, session: Session, call: Call, kind: ObjectType) -> list[Payload]:
         if kind is not PROJ:
             raise ApiError(ApiFault.UNSUPPORTED, f"search is not supported for {kind.name}: ask for it by ID")
-        query = read_query(kind, call.version, call.params)
+        me = str(session.user.user_id)
+        wildcards = {"$$USER": me, "$$USER.ID": me, "$$CUSTOMER": str(environment.customer_id)}
+        query = read_query(kind, call.version, call.params, wildcards)
         shown = read_fields(kind, call.version, call.params)
         found = await self._objects.find(environment.environment_id, query)
         return [await project_row(stored, shown, self._finder(environment)) for stored in found]

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 from workgate.attask.envelope import ApiError, invalid
 from workgate.attask.metadata import FieldType, ObjectType
@@ -13,7 +14,8 @@ DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 2000
 _MOST_FIELDS = 500
 _MOST_VALUES = 500  # SQLite takes no expression deeper than 1000
-_CONTROL = frozenset({"method", "fields", "sessionID", "apiKey", "id", "ids", "map", "username", "password"})
+NO_WILDCARDS: Mapping[str, str] = MappingProxyType({})
+_CONTROL = frozenset({"method", "fields", "sessionID", "apiKey", "map", "username", "password"})
 _CORE = ("ID", "name", "objCode")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
@@ -24,14 +26,22 @@ _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 _WHOLE_NUMBERS = range(-(2**63), 2**63)  # what both databases can compare with
 
 
-def read_query(kind: ObjectType, version: int, params: Mapping[str, list[str]]) -> ObjectQuery:
+def read_query(
+    kind: ObjectType, version: int, params: Mapping[str, list[str]], wildcards: Mapping[str, str] = NO_WILDCARDS
+) -> ObjectQuery:
     """Make a query of search parameters.
+
+    Args:
+        kind: what is searched.
+        version: of the API, for error texts.
+        params: as sent.
+        wildcards: what stands for values that begin with ``$$``, such as ``$$USER``.
 
     Raises:
         ApiError: a field that the type does not have, a value that its field cannot have, a bad page.
     """
     conditions = tuple(
-        _condition(kind, version, name, values)
+        _condition(kind, version, name, [_resolved(value, wildcards) for value in values])
         for name, values in params.items()
         if name not in _CONTROL and not name.startswith("$$")
     )
@@ -66,6 +76,15 @@ def read_fields(kind: ObjectType, version: int, params: Mapping[str, list[str]])
         else:
             shown[head] = ()
     return shown
+
+
+def _resolved(value: str, wildcards: Mapping[str, str]) -> str:
+    """Put in what a wildcard stands for (contract §3.4.4)."""
+    if not value.startswith("$$"):
+        return value
+    if value not in wildcards:
+        raise invalid(f"Invalid Parameter: of the wildcards {', '.join(wildcards) or 'none'} can be used here")
+    return wildcards[value]
 
 
 def _condition(kind: ObjectType, version: int, name: str, values: list[str]) -> Condition:
