@@ -169,17 +169,13 @@ class Workgate:
             if visitor.tokens is None:
                 raise ConnectionEnded
             if visitor.tokens is old:
-                visitor.tokens = await self._token(
-                    {"grant_type": "refresh_token", "refresh_token": old.refresh}
-                )
+                visitor.tokens = await self._token({"grant_type": "refresh_token", "refresh_token": old.refresh})
             return visitor.tokens
 
     async def revoke(self, tokens: Tokens) -> bool:
         """End the user's authorization (RFC 7009), and say whether Workgate confirmed it."""
         try:
-            status, _ = await self._send(
-                "POST", f"{self.oauth2}/api/v1/revoke", data={"token": tokens.refresh}
-            )
+            status, _ = await self._send("POST", f"{self.oauth2}/api/v1/revoke", data={"token": tokens.refresh})
         except Problem:
             return False
         return status == 200
