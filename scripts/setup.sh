@@ -93,6 +93,11 @@ test_packages() {
   have node || echo nodejs
   have npm || echo npm
   have curl || echo curl
+  have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
+  [[ -x /usr/sbin/pgbouncer ]] || have pgbouncer || echo pgbouncer
+  [[ -x /usr/sbin/haproxy ]] || have haproxy || echo haproxy
+  have ip || echo iproute2
+  have faketime || echo faketime
 }
 
 system_packages() {

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser import World, a_world
 
-pytest_plugins = ["tests.plugins.no_skips_in_ci", "tests.plugins.spec_matrix"]
+pytest_plugins = ["tests.plugins.no_skips_in_ci", "tests.plugins.spec_matrix", "tests.database.fixtures"]
 
 
 @pytest.fixture
