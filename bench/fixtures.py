@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workgate.crypto.tokens import TokenKind
+from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType
 from workgate.ops.settings import load_settings
@@ -56,6 +57,7 @@ async def _prepare(database: Path, live: int, codes: int) -> Pool:
                 key_id=workgate.mint.current_key(now),
                 now=now,
                 code_expires_at=Milliseconds(now + 3_600_000),
+                record=workgate.audit.entry(AuditEvent.CONSENT_GIVEN, environment),
             )
             row = await store.authorization(environment.environment_id, row_id)
             if row is None:
@@ -75,14 +77,20 @@ async def _prepare(database: Path, live: int, codes: int) -> Pool:
             if number < codes:
                 pool.codes.append(derive(TokenKind.CODE, 0))
                 return
-            await store.redeem(row, key_id=row.key_id, now=now, limits=environment.session_limits(now))
+            await store.redeem(
+                row,
+                key_id=row.key_id,
+                now=now,
+                limits=environment.session_limits(now),
+                record=workgate.audit.entry(AuditEvent.CODE_REDEEMED, environment),
+            )
             pool.refresh_tokens.append(derive(TokenKind.REFRESH, 1))
             pool.session_ids.append(derive(TokenKind.SESSION, 1))
 
         for begin in range(0, live + codes, 200):
             await asyncio.gather(*(one(number) for number in range(begin, min(begin + 200, live + codes))))
     finally:
-        workgate.close()
+        await workgate.close()
     return pool
 
 

@@ -212,6 +212,6 @@ def installed(folder: Path, **app: Any) -> dict[str, Registered]:
         try:
             return await work(opened)
         finally:
-            opened.close()
+            await opened.close()
 
     return asyncio.run(within_loop())

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,7 +31,7 @@ from workgate.service.sessions import SessionService, SignInPolicy
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.signin.password import Passwords
-from workgate.storage.embedded import EmbeddedDatabase
+from workgate.storage.database import Database, open_embedded, open_postgres, require_schema
 from workgate.storage.keyfile import KeyFile
 from workgate.web.app import WebParts, web_app
 from workgate.web.errors import ErrorStyle
@@ -65,11 +66,25 @@ def load_keys(settings: Settings, entropy: Entropy) -> Keys:
     """
     if settings.keys is not None and not settings.keys.startswith("file:"):
         return Keys(parse_key_ring(settings.keys), None)
+    path = settings.embedded_path
     if settings.keys is not None:
-        file = KeyFile(settings.database_path.parent / settings.keys.removeprefix("file:"))
+        folder = path.parent if path is not None else Path()
+        file = KeyFile(folder / settings.keys.removeprefix("file:"))
+    elif path is not None:
+        file = KeyFile(path.with_suffix(".keys"))
     else:
-        file = KeyFile(settings.database_path.with_suffix(".keys"))
+        raise KeyRingError("with PostgreSQL the key ring must be named: WORKGATE_KEYS=file:/path/of/workgate.keys")
     return Keys(file.load(entropy), file)
+
+
+def open_database(settings: Settings, now: Milliseconds) -> Database:
+    """Open the database that the settings name.
+
+    Raises:
+        StoreUnavailable, ValueError: it cannot be used; the message says why.
+    """
+    path = settings.embedded_path
+    return open_postgres(settings.database_url) if path is None else open_embedded(path, now)
 
 
 class Workgate:
@@ -88,12 +103,8 @@ class Workgate:
         self.settings = settings
         self.clock = clock
         self.entropy = entropy
-        self.database = EmbeddedDatabase(settings.database_path, clock.now())
-        try:
-            self.keys = load_keys(settings, entropy)
-        except KeyRingError:
-            self.database.close()
-            raise
+        self.keys = load_keys(settings, entropy)
+        self.database = open_database(settings, clock.now())
         self.mint = Mint(self.keys.ring)
         self.database.sweeper.audit_days = settings.audit_days
         self.ids = RowIds(entropy)
@@ -128,9 +139,13 @@ class Workgate:
         )
         return Front(endpoints, prefix="/attask/", below=attask, site=site)
 
-    def close(self) -> None:
+    async def ready(self) -> None:
+        """Make sure that the database can be used. Raises ``StoreUnavailable``, which says what to do."""
+        await require_schema(self.database)
+
+    async def close(self) -> None:
         """Write what is under way, then close."""
-        self.database.close()
+        await self.database.close()
         self.passwords.close()
 
     def refresh_keys(self) -> None:
@@ -160,7 +175,7 @@ class Workgate:
         finally:
             upkeep.cancel()
             await asyncio.wait([upkeep])
-            self.close()
+            await self.close()
 
     def _web_parts(self) -> WebParts:
         settings, database = self.settings, self.database

@@ -6,22 +6,34 @@ from pathlib import Path
 
 import pytest
 from tests.contract.kit import START, Stores
+from tests.database.cluster import Cluster
 
-from workgate.storage.embedded import EmbeddedDatabase
+from workgate.storage.database import Database, open_embedded, open_postgres
+from workgate.storage.postgres import PostgresEngine
+from workgate.storage.upgrade import upgrade_postgres
 
-ENGINES = ("sqlite",)
+ENGINES = ("sqlite", "postgres")
 
 
-def opened(engine: str, folder: Path) -> EmbeddedDatabase:
-    """Open a new database of an engine."""
-    assert engine == "sqlite", f"no engine is called {engine}"
-    return EmbeddedDatabase(folder / "workgate.db", START)
+def migrated(cluster: Cluster) -> str:
+    """The address of a new database of today's schema."""
+    template, is_new = cluster.template("workgate_schema")
+    if is_new:
+        asyncio.run(upgrade_postgres(PostgresEngine(cluster.url(template)), START))
+    return cluster.url(cluster.database(template))
 
 
 @pytest.fixture(params=ENGINES)
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """A new database of each engine."""
+    if request.param == "sqlite":
+        return open_embedded(tmp_path / "workgate.db", START)
+    return open_postgres(migrated(request.getfixturevalue("postgres")))
+
+
+@pytest.fixture
+def stores(database: Database) -> Iterator[Stores]:
     with asyncio.Runner() as runner:
-        database = opened(request.param, tmp_path)
         made = Stores(database, runner)
         yield made
         made.close()

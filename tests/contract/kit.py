@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from tests.builders import a_user, an_application
 
 from workgate.domain.accounts import Environment, SessionLimits, User
+from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId, RowIds
 from workgate.domain.oauth import Application, Authorization
-from workgate.storage.embedded import EmbeddedDatabase
+from workgate.storage.database import Database
 from workgate.storage.schema import metadata
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ def limits(now: Milliseconds = START, idle: int = HOUR, absolute: int = DAY) -> 
 class Stores:
     """The stores of one database, an event loop to use them in, and what most tests need to be there."""
 
-    database: EmbeddedDatabase
+    database: Database
     runner: asyncio.Runner
     ids: RowIds = field(default_factory=lambda: RowIds(os.urandom))
     acme: Environment = field(init=False)
@@ -63,10 +64,11 @@ class Stores:
     def close(self) -> None:
         """Close the database within the loop that it was used in."""
 
-        async def close() -> None:
-            self.database.close()
+        self.run(self.database.close())
 
-        self.run(close())
+    def flush(self) -> None:
+        """Wait for what was written without waiting."""
+        self.run(self.database.engine.flush())
 
     def count(self, table: str) -> int:
         """How many rows a table has."""
@@ -119,7 +121,18 @@ class Stores:
             key_id=1,
             now=START,
             code_expires_at=at(120),
+            record=self.record(AuditEvent.CONSENT_GIVEN, whose.environment_id),
         )
+
+    def record(self, event: AuditEvent, environment_id: EnvironmentId | None = None) -> AuditRecord:
+        """A record of something that is about to be done."""
+        where = self.acme.environment_id if environment_id is None else environment_id
+        return AuditRecord(environment_id=where, event_id=self.ids.next(START), at=START, event=event)
+
+    def events(self) -> list[AuditEvent]:
+        """What is on acme's audit log, oldest first."""
+        records = self.run(self.database.audit.latest(self.acme.environment_id, 1000))
+        return [record.event for record in reversed(records)]
 
     def read(self, row_id: RowId, environment: Environment | User | None = None) -> Authorization:
         """Give an authorization that is there, by default in acme."""
@@ -142,7 +155,8 @@ class Stores:
 
     async def redeeming(self, seen: Authorization, now: Milliseconds = START) -> bool:
         """Redeem the code."""
-        return await self.database.authorizations.redeem(seen, key_id=1, now=now, limits=limits(now))
+        record = self.record(AuditEvent.CODE_REDEEMED, seen.environment_id)
+        return await self.database.authorizations.redeem(seen, key_id=1, now=now, limits=limits(now), record=record)
 
     async def rotating(
         self,
@@ -161,6 +175,7 @@ class Stores:
             consented_after=consented_after,
             active_after=active_after,
             limits=limits(now),
+            record=self.record(AuditEvent.TOKEN_REFRESHED, seen.environment_id),
         )
 
     async def renewing(
@@ -168,12 +183,20 @@ class Stores:
     ) -> int | None:
         """Open another session without rotation."""
         return await self.database.authorizations.renew(
-            seen, now=now, consented_after=NEVER, active_after=active_after, limits=limits(now)
+            seen,
+            now=now,
+            consented_after=NEVER,
+            active_after=active_after,
+            limits=limits(now),
+            record=self.record(AuditEvent.TOKEN_REFRESHED, seen.environment_id),
         )
 
     async def revoking(self, seen: Authorization, now: Milliseconds = START) -> bool:
         """Revoke."""
-        return await self.database.authorizations.revoke(seen.environment_id, seen.authorization_id, now=now)
+        record = self.record(AuditEvent.TOKEN_REVOKED, seen.environment_id)
+        return await self.database.authorizations.revoke(
+            seen.environment_id, seen.authorization_id, now=now, record=record
+        )
 
     def sequences(self, seen: Authorization) -> list[int]:
         """The sessions of an authorization that the store still gives, whether they are alive or not."""

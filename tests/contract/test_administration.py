@@ -202,7 +202,7 @@ def test_secrets(stores: Stores) -> None:
     for secret in (first, second):
         assert stores.run(applications.add_secret(*ids, secret))
     stores.run(applications.secret_used(*ids, first.secret_id, at(5)))
-    assert stores.begin()  # changes are made in order, so the note is there now
+    stores.flush()
     found = stores.run(applications.application(*ids))
     assert found is not None
     assert found.secrets == (replace(first, last_used_at=at(5)), second)
@@ -264,7 +264,7 @@ def test_audit(stores: Stores) -> None:
         audit.append(records)
 
     stores.run(append())
-    assert stores.begin()  # changes are made in order, so the records are there now
+    stores.flush()
     assert list(stores.run(audit.latest(where, 3))) == records[:1:-1]
     assert list(stores.run(audit.by_reference("AAAA-0002"))) == [records[1]]
     assert list(stores.run(audit.by_reference("AAAA-0009"))) == []

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 from tests.contract.kit import START, Stores, at
 
 from workgate.domain.ports import StoreUnavailable
-from workgate.storage.embedded import EmbeddedDatabase
+from workgate.storage.database import open_embedded
 from workgate.storage.migrate import HEAD, migrate
 from workgate.storage.schema import metadata
 from workgate.storage.upgrade import MIGRATIONS
@@ -96,9 +96,10 @@ def test_a_newer_database_is_refused(path: Path) -> None:
     migrate(path, START)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE installation SET compatible_with = '9999'")
         connection.commit()
     with pytest.raises(StoreUnavailable, match="another version of Workgate") as refused:
-        EmbeddedDatabase(path, START)
+        open_embedded(path, START)
     assert str(path) in str(refused.value)
 
 
@@ -106,7 +107,7 @@ def test_a_newer_database_is_refused(path: Path) -> None:
 def test_what_is_not_a_database_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(StoreUnavailable) as refused:
-        EmbeddedDatabase(path, START)
+        open_embedded(path, START)
     assert str(path) in str(refused.value)
     assert path.read_bytes() == content
 
@@ -114,14 +115,14 @@ def test_what_is_not_a_database_is_refused(path: Path, content: bytes) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing" / "workgate.db"):
         with pytest.raises(StoreUnavailable, match="cannot open the database"):
-            EmbeddedDatabase(path, START)
+            open_embedded(path, START)
 
 
 @pytest.fixture
 def served(path: Path) -> Iterator[Stores]:
     """A database that this process has opened, as a server does."""
     with asyncio.Runner() as runner:
-        made = Stores(EmbeddedDatabase(path, START), runner)
+        made = Stores(open_embedded(path, START), runner)
         yield made
         made.close()
 
@@ -139,7 +140,7 @@ def test_opening_it_a_second_time_loses_nothing(served: Stores, path: Path) -> N
     migrate(path, START)
 
     async def opened_and_closed() -> None:
-        EmbeddedDatabase(path, START).close()
+        await open_embedded(path, START).close()
 
     served.run(opened_and_closed())
     assert served.run(served.database.installation.raise_epoch(at(1))) == 2
@@ -167,14 +168,14 @@ def test_a_change_waits_for_another_processs_turn(served: Stores, path: Path) ->
 
 def test_closing_writes_what_was_handed_over(path: Path) -> None:
     with asyncio.Runner() as runner:
-        made = Stores(EmbeddedDatabase(path, START), runner)
+        made = Stores(open_embedded(path, START), runner)
         seen = made.active()
         session = made.run(made.database.sessions.session(seen.environment_id, seen.authorization_id, 1))
         assert session is not None
 
         async def note_and_close() -> None:
             await made.database.sessions.touch(session, at(77))
-            made.database.close()
+            await made.database.close()
 
         made.run(note_and_close())
     with closing(sqlite3.connect(path)) as connection:

@@ -38,8 +38,7 @@ def test_an_id_of_another_environment_names_nothing(stores: Stores) -> None:
     assert stores.begin(ours.authorization_id, eve, theirs)
     assert stores.read(ours.authorization_id, stores.globex).status is AuthorizationStatus.PENDING
     assert stores.run(stores.redeeming(stores.read(ours.authorization_id, stores.globex)))
-    revoke = stores.database.authorizations.revoke
-    assert stores.run(revoke(stores.globex.environment_id, ours.authorization_id, now=at(0)))
+    assert stores.run(stores.revoking(stores.read(ours.authorization_id, stores.globex)))
     assert stores.read(ours.authorization_id) == ours
     unknown = stores.database.authorizations.authorization(stores.globex.environment_id, RowId(1))
     assert stores.run(unknown) is None
@@ -220,7 +219,7 @@ def test_touch(stores: Stores) -> None:
     assert session is not None
     stores.run(sessions.touch(session, at(100)))
     stores.run(sessions.touch(session, at(50)))  # an older note that comes later changes nothing
-    assert stores.begin()  # changes are made in order, so the notes are there now
+    stores.flush()
     touched = stores.run(sessions.session(*ids))
     assert touched is not None
     assert touched.last_seen_at == at(100)

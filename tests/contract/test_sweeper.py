@@ -118,7 +118,7 @@ def test_audit_records(stores: Stores) -> None:
         stores.database.audit.append([record(1, 0), record(2, DAY)])
 
     stores.run(append())
-    assert stores.begin()
+    stores.flush()
     swept(stores, 90 * DAY)
     assert stores.count("audit_events") == 2
     swept(stores, 90 * DAY + 0.001)

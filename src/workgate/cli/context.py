@@ -19,7 +19,12 @@ from workgate.server import SystemClock, Workgate
 T = TypeVar("T")
 Database = Annotated[
     str | None,
-    typer.Option("--database", envvar="WORKGATE_DATABASE_URL", help="sqlite:///path.db", show_default="workgate.db"),
+    typer.Option(
+        "--database",
+        envvar="WORKGATE_DATABASE_URL",
+        help="sqlite:///path.db or postgresql://user@host/name",
+        show_default="workgate.db",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Org = Annotated[str, typer.Option("--org", help="The organisation's domain.")]
@@ -58,9 +63,10 @@ def run(database: str | None, work: Callable[[Workgate], Coroutine[None, None, T
     async def within_loop() -> T:
         workgate = Workgate(settings_for(database), clock=SystemClock())
         try:
+            await workgate.ready()
             return await work(workgate)
         finally:
-            workgate.close()
+            await workgate.close()
 
     try:
         return asyncio.run(within_loop())

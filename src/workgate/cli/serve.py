@@ -1,5 +1,6 @@
 """``workgate serve``."""
 
+import asyncio
 import gc
 import sys
 from typing import Annotated
@@ -28,6 +29,7 @@ def serve(
     try:
         listener = listen(host, port)
         workgate = Workgate(settings, clock=SystemClock())
+        asyncio.run(workgate.ready())
     except (StoreUnavailable, KeyRingError, ValueError, OSError) as error:
         fail(str(error))
     shown = f"[{host}]" if ":" in host else host

@@ -85,7 +85,8 @@ class Session:
     A session of an authorization carries the authorization's row ID and is told from its others by
     ``sequence``; ``replaced_at`` is when the next one was opened; ``latest_sequence``, ``rotates``,
     ``inactivity_seconds`` and ``authorization_live`` are that
-    authorization's. A session that a person opened has ``client_id`` None.
+    authorization's. A session that a person opened has ``client_id`` None. ``registry_version`` is the
+    environment's, as in ``Authorization``.
     """
 
     environment_id: EnvironmentId
@@ -107,6 +108,7 @@ class Session:
     latest_sequence: int
     replaced_at: Milliseconds | None
     inactivity_seconds: int | None = None
+    registry_version: int = 0
 
     def __repr__(self) -> str:
         """Leave the salt out of tracebacks and logs."""

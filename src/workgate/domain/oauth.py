@@ -90,7 +90,8 @@ class Authorization:
 
     ``generation`` counts refresh tokens (0 until the code is redeemed), ``session_sequence`` the sessions
     opened. ``key_id`` is the key under which the current pair was derived; ``salt`` the row's part of
-    every token. ``user_active`` and ``user_epoch`` belong to the user, ``epoch`` to the installation.
+    every token. ``user_active`` and ``user_epoch`` belong to the user, ``epoch`` to the installation,
+    ``registry_version`` to the environment: it tells whether a remembered application still holds.
     """
 
     environment_id: EnvironmentId
@@ -112,6 +113,7 @@ class Authorization:
     user_active: bool
     user_epoch: int
     epoch: int
+    registry_version: int = 0
 
     def __repr__(self) -> str:
         """Leave the salt out of tracebacks and logs."""

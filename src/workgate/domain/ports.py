@@ -1,8 +1,10 @@
 """The stores that the services use, and how each can fail.
 
 Every method may raise ``StoreUnavailable``: nothing was changed, and the caller answers that the service is
-unavailable. A method that changes something returns only after the change is durable on disk. Methods
-that return a bool or None-able result say what the caller must do with each outcome.
+unavailable. Where the database is reached over a network, its answer can be lost after it made the change: then it
+is an ``OutcomeUnknown``, and the caller answers just the same, since it must not acknowledge what it does not know.
+A method that changes something returns only after the change is durable on disk. Methods that return a bool or
+None-able result say what the caller must do with each outcome.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,10 @@ from workgate.domain.objects import ObjectQuery, StoredObject
 
 class StoreUnavailable(Exception):
     """The store could not do it; nothing was changed."""
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The answer to a change was lost: it was made or it was not."""
 
 
 class AlreadyExists(Exception):
@@ -67,8 +73,14 @@ class UserStore(Protocol):
 class ApplicationStore(Protocol):
     """Registered applications with their secrets' digests."""
 
-    async def application(self, environment_id: EnvironmentId, client_id: str) -> Application | None:
-        """Find one by its client_id; None: there is none in this environment."""
+    async def application(
+        self, environment_id: EnvironmentId, client_id: str, *, version: int | None = None
+    ) -> Application | None:
+        """Find one by its client_id; None: there is none in this environment.
+
+        With the ``registry_version`` that the caller has just read of something else, one that was remembered
+        under that version is as good as a read; only when its secrets were last used may be older.
+        """
 
     async def applications(self, environment_id: EnvironmentId) -> Sequence[Application]:
         """List them, oldest first."""
@@ -97,7 +109,10 @@ class ApplicationStore(Protocol):
 
 
 class AuthorizationStore(Protocol):
-    """Authorizations. Each of these changes is one conditional write whose outcome decides."""
+    """Authorizations. Each of these changes is one conditional write whose outcome decides.
+
+    The ``record`` of a change is written on the audit log with it, in the same commit, if it happens.
+    """
 
     async def authorization(self, environment_id: EnvironmentId, authorization_id: RowId) -> Authorization | None:
         """Read one with its user's state; None: unknown, cleaned up, or of another environment."""
@@ -115,11 +130,18 @@ class AuthorizationStore(Protocol):
         key_id: int,
         now: Milliseconds,
         code_expires_at: Milliseconds,
+        record: AuditRecord,
     ) -> bool:
         """Record a consent whose code is pending; False: it was recorded before, so issue nothing."""
 
     async def redeem(
-        self, authorization: Authorization, *, key_id: int, now: Milliseconds, limits: SessionLimits
+        self,
+        authorization: Authorization,
+        *,
+        key_id: int,
+        now: Milliseconds,
+        limits: SessionLimits,
+        record: AuditRecord,
     ) -> bool:
         """Consume the code and open session 1; False: somebody else did, or it expired: read again."""
 
@@ -132,6 +154,7 @@ class AuthorizationStore(Protocol):
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
+        record: AuditRecord,
     ) -> bool:
         """Advance generation and session by one. False: it changed or expired meanwhile: read again.
 
@@ -147,10 +170,13 @@ class AuthorizationStore(Protocol):
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
+        record: AuditRecord,
     ) -> int | None:
         """Open another session, the generation stays; its sequence, or None: read again."""
 
-    async def revoke(self, environment_id: EnvironmentId, authorization_id: RowId, *, now: Milliseconds) -> bool:
+    async def revoke(
+        self, environment_id: EnvironmentId, authorization_id: RowId, *, now: Milliseconds, record: AuditRecord
+    ) -> bool:
         """End an authorization with all its sessions; False: it was over already."""
 
     async def withdraw(

@@ -37,7 +37,7 @@ class AuditLog:
         self._entropy = entropy
         self._refusals = FailureLimit(refusals_per_address)
 
-    def record(
+    def entry(
         self,
         event: AuditEvent,
         environment: Environment,
@@ -47,24 +47,24 @@ class AuditLog:
         address: str | None = None,
         reason: str | None = None,
         reference: str | None = None,
-    ) -> None:
-        """Write down that something happened; returns at once."""
+    ) -> AuditRecord:
+        """Make the record of something that is about to be done, to be written with it."""
         now = self._clock.now()
-        self._store.append(
-            [
-                AuditRecord(
-                    environment_id=environment.environment_id,
-                    event_id=self._ids.next(now),
-                    at=now,
-                    event=event,
-                    actor=actor,
-                    client_id=_known_shape(client_id),
-                    address=address,
-                    reference=reference,
-                    reason=None if reason is None else _without_secrets(reason),
-                )
-            ]
+        return AuditRecord(
+            environment_id=environment.environment_id,
+            event_id=self._ids.next(now),
+            at=now,
+            event=event,
+            actor=actor,
+            client_id=_known_shape(client_id),
+            address=address,
+            reference=reference,
+            reason=None if reason is None else _without_secrets(reason),
         )
+
+    def record(self, entry: AuditRecord) -> None:
+        """Write down that something happened; returns at once."""
+        self._store.append([entry])
 
     def refuse(
         self,
@@ -88,13 +88,15 @@ class AuditLog:
         letters = [_ALPHABET[byte % 32] for byte in self._entropy(8)]
         reference = "".join(letters[:4]) + "-" + "".join(letters[4:])
         self.record(
-            event,
-            environment,
-            actor=actor,
-            client_id=client_id,
-            address=address,
-            reason=reason,
-            reference=reference,
+            self.entry(
+                event,
+                environment,
+                actor=actor,
+                client_id=client_id,
+                address=address,
+                reason=reason,
+                reference=reference,
+            )
         )
         log_refusal(
             event=event.value,

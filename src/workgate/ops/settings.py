@@ -51,16 +51,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     debug: Annotated[bool, Meta(description="log details; never secrets")] = False
 
     @property
-    def database_path(self) -> Path:
-        """The embedded database's file.
+    def embedded_path(self) -> Path | None:
+        """The embedded database's file; None: the address is PostgreSQL's.
 
         Raises:
-            ValueError: the address names no embedded database.
+            ValueError: the address names neither.
         """
-        scheme, separator, path = self.database_url.partition(":///")
-        if scheme != "sqlite" or not separator or not path:
-            raise ValueError(f"{self.database_url!r} is not a database address: use sqlite:///path/of/workgate.db")
-        return Path(path)
+        scheme, separator, path = self.database_url.partition("://")
+        if separator and scheme in {"postgresql", "postgres"}:
+            return None
+        if scheme != "sqlite" or not path.startswith("/") or path == "/":
+            raise ValueError(
+                "the database address is not one: use sqlite:///path/of/workgate.db or postgresql://user@host/database"
+            )
+        return Path(path[1:])
 
 
 def load_settings(

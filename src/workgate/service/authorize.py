@@ -12,7 +12,7 @@ import msgspec
 from workgate.crypto.tickets import issue_ticket, open_ticket
 from workgate.crypto.tokens import SALT_BYTES, Mint, TokenKind
 from workgate.domain.accounts import Environment, Session
-from workgate.domain.audit import AuditEvent
+from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import Clock, Entropy, Milliseconds, RowId, RowIds
 from workgate.domain.oauth import Application, ConsentPolicy
 from workgate.domain.ports import ApplicationStore, AuthorizationStore
@@ -157,7 +157,7 @@ class AuthorizeService:
             refusal = Refusal(fault=Fault.UNKNOWN_CLIENT, reason="the application changed or went during consent")
             return ErrorPage(refusal, self._refused(visit, refusal, asked.client_id))
         if not allow:
-            self._record(visit, session, application, AuditEvent.CONSENT_REFUSED)
+            self._audit.record(self._entry(visit, session, application, AuditEvent.CONSENT_REFUSED))
             return self._send_error(visit, redirect, Fault.ACCESS_DENIED, asked.state, None)
         request = AuthorizationRequest(
             application=application, redirect=redirect, state=asked.state, code_challenge=asked.code_challenge
@@ -214,9 +214,9 @@ class AuthorizeService:
             key_id=key_id,
             now=now,
             code_expires_at=Milliseconds(now + application.code_seconds * 1000),
+            record=self._entry(visit, session, application, AuditEvent.CONSENT_GIVEN),
         ):
             return None
-        self._record(visit, session, application, AuditEvent.CONSENT_GIVEN)
         code = self._mint.derive(
             TokenKind.CODE,
             key_id=key_id,
@@ -270,8 +270,8 @@ class AuthorizeService:
             address=visit.address,
         )
 
-    def _record(self, visit: Visit, session: Session, application: Application, event: AuditEvent) -> None:
-        self._audit.record(
+    def _entry(self, visit: Visit, session: Session, application: Application, event: AuditEvent) -> AuditRecord:
+        return self._audit.entry(
             event,
             visit.environment,
             actor=session.user.user_id,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from workgate.crypto.tokens import Mint, TokenKind, read_token
 from workgate.domain.accounts import Environment
-from workgate.domain.audit import AuditEvent
+from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import Clock, Milliseconds, RowId
 from workgate.domain.limits import FailureLimit
 from workgate.domain.oauth import Application, Authorization
@@ -16,6 +16,7 @@ from workgate.oauth.params import Params
 from workgate.ops.audit import AuditLog
 
 _SECRET_SEEN_MILLISECONDS = 60_000
+_MOST_NOTED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +68,13 @@ class ClientDesk:
         self._mint = mint
         self._clock = clock
         self._audit = audit
+        self._noted: dict[RowId, Milliseconds] = {}
         self._failures = FailureLimit(failures_per_client)
         # A client that proved who it is may well present many tokens that have ended, after a key was retired say.
         self._failures_of_proved = FailureLimit(10 * failures_per_client)
 
-    async def authenticate(self, request: ClientRequest) -> Client | Refusal:
-        """Find out which application is asking. Raises ``StoreUnavailable``."""
+    def admit(self, request: ClientRequest) -> Credentials | Refusal:
+        """Read who says to be asking, unless that sender has failed too often."""
         credentials = client_auth.present(request.authorization, request.params)
         if isinstance(credentials, Refusal):
             return credentials
@@ -82,20 +84,32 @@ class ClientDesk:
         if wait is not None:
             reason = f"more failures a minute than allowed from {request.address}"
             return Refusal(fault=Fault.TOO_MANY_FAILURES, reason=reason, retry_after=wait)
-        application = await self._application(request.environment, credentials)
+        return credentials
+
+    async def authenticate(
+        self, request: ClientRequest, credentials: Credentials, version: int | None
+    ) -> Client | Refusal:
+        """Find out whether it is that application. Raises ``StoreUnavailable``.
+
+        Args:
+            request: what was asked.
+            credentials: as admitted.
+            version: the environment's ``registry_version`` if the row that the request names has just told it.
+        """
+        application = await self._application(request.environment, credentials, version)
         found = client_auth.authenticate(application, credentials)
         if isinstance(found, Refusal):
             return found
         if found.secret_id is not None:
-            await self._note_use(found.application, found.secret_id, now)
+            await self._note_use(found.application, found.secret_id)
         return Client(request, found.application)
 
-    async def authorization(self, client: Client, kind: TokenKind, text: str) -> Authorization | None:
+    async def authorization(self, environment: Environment, kind: TokenKind, text: str | None) -> Authorization | None:
         """Give the row that an authentic code or refresh token of this environment names."""
-        token = read_token(kind, text)
+        token = None if text is None else read_token(kind, text)
         if token is None:
             return None
-        environment_id = client.request.environment.environment_id
+        environment_id = environment.environment_id
         found = await self._authorizations.authorization(environment_id, token.row_id)
         if found is None or not self._mint.verify(
             token, environment_id=environment_id, epoch=found.epoch, salt=found.salt
@@ -112,13 +126,15 @@ class ClientDesk:
     ) -> None:
         """End an authorization with all its sessions, and say why on the audit log."""
         await self._authorizations.revoke(
-            authorization.environment_id, authorization.authorization_id, now=self._clock.now()
+            authorization.environment_id,
+            authorization.authorization_id,
+            now=self._clock.now(),
+            record=self.entry(client, event, authorization.user_id, reason),
         )
-        self.record(client, event, authorization.user_id, reason)
 
-    def record(self, client: Client, event: AuditEvent, actor: str, reason: str | None = None) -> None:
-        """Write an event of this client on the audit log."""
-        self._audit.record(
+    def entry(self, client: Client, event: AuditEvent, actor: str, reason: str | None = None) -> AuditRecord:
+        """Make the record of what this client is about to do."""
+        return self._audit.entry(
             event,
             client.request.environment,
             actor=actor,
@@ -126,6 +142,10 @@ class ClientDesk:
             address=client.request.address,
             reason=reason,
         )
+
+    def record(self, client: Client, event: AuditEvent, actor: str, reason: str | None = None) -> None:
+        """Write down what this client did."""
+        self._audit.record(self.entry(client, event, actor, reason))
 
     def refused(self, request: ClientRequest, refusal: Refusal, client: Client | None = None) -> Refused:
         """Record a refusal, count it against whoever proved nothing, and give the answer its reference."""
@@ -148,16 +168,22 @@ class ClientDesk:
         )
         return Refused(refusal, reference, basic=request.authorization is not None)
 
-    async def _application(self, environment: Environment, credentials: Credentials) -> Application | None:
+    async def _application(
+        self, environment: Environment, credentials: Credentials, version: int | None
+    ) -> Application | None:
         for client_id, _ in credentials.readings:
-            found = await self._applications.application(environment.environment_id, client_id)
+            found = await self._applications.application(environment.environment_id, client_id, version=version)
             if found is not None:
                 return found
         return None
 
-    async def _note_use(self, application: Application, secret_id: RowId, now: Milliseconds) -> None:
-        for secret in application.secrets:
-            if secret.secret_id == secret_id and (
-                secret.last_used_at is None or now - secret.last_used_at >= _SECRET_SEEN_MILLISECONDS
-            ):
-                await self._applications.secret_used(application.environment_id, application.client_id, secret_id, now)
+    async def _note_use(self, application: Application, secret_id: RowId) -> None:
+        """Note that a secret was used, once a minute: what is remembered of it may be older than the last note."""
+        now = self._clock.now()
+        noted = self._noted.get(secret_id)
+        if noted is not None and 0 <= now - noted < _SECRET_SEEN_MILLISECONDS:
+            return
+        if len(self._noted) >= _MOST_NOTED:
+            self._noted.clear()
+        self._noted[secret_id] = now
+        await self._applications.secret_used(application.environment_id, application.client_id, secret_id, now)

@@ -168,13 +168,14 @@ class SessionService:
     async def sign_out(self, environment: Environment, session: Session, address: str) -> None:
         """End a session everywhere, at once."""
         if await self._sessions.end_session(session):
-            self._audit.record(
+            signed_out = self._audit.entry(
                 AuditEvent.SIGNED_OUT,
                 environment,
                 actor=session.user.user_id,
                 client_id=session.client_id,
                 address=address,
             )
+            self._audit.record(signed_out)
 
     async def _count_failure(
         self, environment: Environment, user: User | None, address: str, now: Milliseconds
@@ -183,13 +184,14 @@ class SessionService:
         lock_until = Milliseconds(now + self._policy.lock_minutes * 60_000)
         user = user or _nobody(environment)
         if await self._users.failed_sign_in(user, now=now, tries=self._policy.lock_tries, lock_until=lock_until):
-            self._audit.record(
+            locked = self._audit.entry(
                 AuditEvent.ACCOUNT_LOCKED,
                 environment,
                 actor=user.user_id,
                 address=address,
                 reason=f"{self._policy.lock_tries} wrong passwords, locked for {self._policy.lock_minutes} min",
             )
+            self._audit.record(locked)
 
     async def _open(
         self, environment: Environment, user: User, origin: SessionOrigin, address: str, now: Milliseconds
@@ -207,7 +209,11 @@ class SessionService:
         session = await self._sessions.session(environment.environment_id, row_id, 0)
         if session is None:
             raise LookupError("a session that was just opened cannot be read")
-        self._audit.record(AuditEvent.SIGNED_IN, environment, actor=user.user_id, address=address, reason=origin.value)
+        self._audit.record(
+            self._audit.entry(
+                AuditEvent.SIGNED_IN, environment, actor=user.user_id, address=address, reason=origin.value
+            )
+        )
         token = self._mint.derive(
             TokenKind.SESSION,
             key_id=self._mint.current_key(now),

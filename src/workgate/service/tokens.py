@@ -42,30 +42,44 @@ class TokenService:
         Raises:
             StoreUnavailable: nothing was consumed.
         """
-        client = await self._desk.authenticate(request)
+        credentials = self._desk.admit(request)
+        if isinstance(credentials, Refusal):
+            return self._desk.refused(request, credentials)
+        # The row is read first: it tells whether what is remembered of the application still holds.
+        named = await self._named(request)
+        client = await self._desk.authenticate(request, credentials, named.registry_version if named else None)
         if isinstance(client, Refusal):
             return self._desk.refused(request, client)
-        grant_type = request.params.get("grant_type")
-        if client.application.type is ApplicationType.MACHINE:
-            answer: TokenAnswer | Refusal = Refusal(
-                fault=Fault.MACHINE_APPLICATION, reason=f"a machine application with {grant_type}"
-            )
-        elif grant_type == "authorization_code":
-            answer = await self._redeem(client)
-        elif grant_type == "refresh_token":
-            answer = await self._refresh(client)
-        elif grant_type is None:
-            answer = Refusal(fault=Fault.GRANT_TYPE_MISSING, reason="no grant_type")
-        else:
-            answer = Refusal(fault=Fault.GRANT_TYPE, reason=f"grant_type {grant_type[:60]!r}")
+        answer = await self._granted(client, named)
         return self._desk.refused(request, answer, client) if isinstance(answer, Refusal) else answer
 
-    async def _redeem(self, client: Client) -> TokenAnswer | Refusal:
-        text = client.request.params.get("code")
-        if text is None:
+    async def _named(self, request: ClientRequest) -> Authorization | None:
+        """The row that the request's code or refresh token names, if that is authentic."""
+        params = request.params
+        match params.get("grant_type"):
+            case "authorization_code":
+                return await self._desk.authorization(request.environment, TokenKind.CODE, params.get("code"))
+            case "refresh_token":
+                token = params.get("refresh_token")
+                return await self._desk.authorization(request.environment, TokenKind.REFRESH, token)
+        return None
+
+    async def _granted(self, client: Client, named: Authorization | None) -> TokenAnswer | Refusal:
+        grant_type = client.request.params.get("grant_type")
+        if client.application.type is ApplicationType.MACHINE:
+            return Refusal(fault=Fault.MACHINE_APPLICATION, reason=f"a machine application with {grant_type}")
+        if grant_type == "authorization_code":
+            return await self._redeem(client, named)
+        if grant_type == "refresh_token":
+            return await self._refresh(client, named)
+        if grant_type is None:
+            return Refusal(fault=Fault.GRANT_TYPE_MISSING, reason="no grant_type")
+        return Refusal(fault=Fault.GRANT_TYPE, reason=f"grant_type {grant_type[:60]!r}")
+
+    async def _redeem(self, client: Client, authorization: Authorization | None) -> TokenAnswer | Refusal:
+        if client.request.params.get("code") is None:
             return Refusal(fault=Fault.CODE_MISSING, reason="no code")
         for _ in range(_TRIES):
-            authorization = await self._desk.authorization(client, TokenKind.CODE, text)
             if authorization is None:
                 return Refusal(fault=Fault.CODE_INVALID, reason="unknown, forged or cleaned-up code")
             now = self._clock.now()
@@ -82,26 +96,31 @@ class TokenService:
                     return refusal
                 case code_grant.Redeem():
                     key_id = self._mint.current_key(now)
-                    limits = client.request.environment.session_limits(now)
-                    if await self._authorizations.redeem(authorization, key_id=key_id, now=now, limits=limits):
-                        self._desk.record(client, AuditEvent.CODE_REDEEMED, authorization.user_id)
+                    if await self._authorizations.redeem(
+                        authorization,
+                        key_id=key_id,
+                        now=now,
+                        limits=client.request.environment.session_limits(now),
+                        record=self._desk.entry(client, AuditEvent.CODE_REDEEMED, authorization.user_id),
+                    ):
                         return self._pair(client, authorization, key_id=key_id, generation=1, sequence=1)
                 case unreachable:
                     assert_never(unreachable)
+            authorization = await self._named(client.request)
         return Refusal(fault=Fault.UNAVAILABLE, reason=f"the code changed {_TRIES} times while it was looked at")
 
-    async def _refresh(self, client: Client) -> TokenAnswer | Refusal:
+    async def _refresh(self, client: Client, authorization: Authorization | None) -> TokenAnswer | Refusal:
         text = client.request.params.get("refresh_token")
         token = None if text is None else read_token(TokenKind.REFRESH, text)
         if text is None:
             return Refusal(fault=Fault.REFRESH_TOKEN_MISSING, reason="no refresh_token")
         for _ in range(_TRIES):
-            authorization = await self._desk.authorization(client, TokenKind.REFRESH, text)
             if authorization is None or token is None:
                 return Refusal(fault=Fault.REFRESH_TOKEN_INVALID, reason="unknown, forged or cleaned-up refresh token")
             answer = await self._try_refresh(client, authorization, token)
             if answer is not None:
                 return answer
+            authorization = await self._named(client.request)
         return Refusal(fault=Fault.UNAVAILABLE, reason=f"the row changed {_TRIES} times while it was looked at")
 
     async def _try_refresh(
@@ -133,7 +152,7 @@ class TokenService:
             case refresh_grant.Rotate():
                 return await self._rotate(client, authorization, now)
             case refresh_grant.Renew():
-                return await self._renew(client, authorization, token, now)
+                return await self._renew(client, authorization, now)
             case unreachable:
                 assert_never(unreachable)
 
@@ -147,9 +166,9 @@ class TokenService:
             consented_after=consented_after,
             active_after=active_after,
             limits=client.request.environment.session_limits(now),
+            record=self._desk.entry(client, AuditEvent.TOKEN_REFRESHED, authorization.user_id),
         ):
             return None
-        self._desk.record(client, AuditEvent.TOKEN_REFRESHED, authorization.user_id)
         return self._pair(
             client,
             authorization,
@@ -158,9 +177,7 @@ class TokenService:
             sequence=authorization.session_sequence + 1,
         )
 
-    async def _renew(
-        self, client: Client, authorization: Authorization, token: PresentedToken, now: Milliseconds
-    ) -> TokenAnswer | None:
+    async def _renew(self, client: Client, authorization: Authorization, now: Milliseconds) -> TokenAnswer | None:
         consented_after, active_after = refresh_grant.still_valid_after(client.application, now)
         sequence = await self._authorizations.renew(
             authorization,
@@ -168,10 +185,10 @@ class TokenService:
             consented_after=consented_after,
             active_after=active_after,
             limits=client.request.environment.session_limits(now),
+            record=self._desk.entry(client, AuditEvent.TOKEN_REFRESHED, authorization.user_id),
         )
         if sequence is None:
             return None
-        self._desk.record(client, AuditEvent.TOKEN_REFRESHED, authorization.user_id)
         # The same generation: the refresh token stays the same, until the key ring has a newer key.
         return self._pair(
             client,

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, case, insert, select, update
 from workgate.domain.accounts import Environment, SignInRecord, User, username_key
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId
 from workgate.domain.oauth import AuthorizationStatus
-from workgate.storage.engine import Change, Engine, Row
+from workgate.storage.engine import Change, Engine, Row, given
 from workgate.storage.schema import authorizations, environments, installation, users
 
 _ENVIRONMENT_COLUMNS = [
@@ -37,9 +37,9 @@ USER_COLUMNS = [
         "session_epoch",
     )
 ]
-_this_user = (users.c.environment_id == bindparam("environment_id")) & (users.c.user_id == bindparam("user_id"))
-_this_name = (users.c.environment_id == bindparam("environment_id")) & (
-    users.c.username_key == bindparam("username_key")
+_this_user = (users.c.environment_id == given(users.c.environment_id)) & (users.c.user_id == given(users.c.user_id))
+_this_name = (users.c.environment_id == given(users.c.environment_id)) & (
+    users.c.username_key == given(users.c.username_key)
 )
 
 
@@ -73,7 +73,7 @@ class SqlInstallationStore:
         self._revoke_all = engine.prepare(
             update(authorizations)
             .where(authorizations.c.status != revoked)
-            .values(status=revoked, revoked_at=bindparam("now"))
+            .values(status=revoked, revoked_at=given(authorizations.c.revoked_at, "now"))
         )
 
     async def raise_epoch(self, now: Milliseconds) -> int:
@@ -95,7 +95,8 @@ class SqlEnvironmentStore:
             rows.where(environments.c.domain == bindparam("domain"), environments.c.lane == bindparam("lane"))
         )
         self._oldest = engine.prepare(rows.limit(1))
-        self._create = engine.prepare(insert(environments))
+        created = (*_ENVIRONMENT_COLUMNS, environments.c.created_at)
+        self._create = engine.prepare(insert(environments).values({column.name: given(column) for column in created}))
 
     async def environment(self, domain: str, lane: str) -> Environment | None:
         """Find one by its domain and lane; see the port."""
@@ -129,32 +130,29 @@ class SqlUserStore:
         self._create = engine.prepare(insert(users))
         fails = users.c.failed_sign_ins + 1
         locks = fails >= bindparam("tries")
+        unlocked = users.c.locked_until.is_(None) | (users.c.locked_until <= given(users.c.locked_until, "now"))
         self._failed = engine.prepare(
             update(users)
-            .where(_this_user, users.c.locked_until.is_(None) | (users.c.locked_until <= bindparam("now")))
+            .where(_this_user, unlocked)
             .values(
                 failed_sign_ins=case((locks, 0), else_=fails),
-                locked_until=case((locks, bindparam("lock_until")), else_=None),
+                locked_until=case((locks, given(users.c.locked_until, "lock_until")), else_=None),
             )
             .returning(users.c.locked_until)
         )
         self._signed_in = engine.prepare(
             update(users)
-            .where(
-                _this_user,
-                users.c.is_active.is_(True),
-                users.c.locked_until.is_(None) | (users.c.locked_until <= bindparam("now")),
-            )
-            .values(failed_sign_ins=0, locked_until=None, last_sign_in_at=bindparam("now"))
+            .where(_this_user, users.c.is_active.is_(True), unlocked)
+            .values(failed_sign_ins=0, locked_until=None, last_sign_in_at=given(users.c.last_sign_in_at, "now"))
         )
         ended = {"session_epoch": users.c.session_epoch + 1}
         self._set_password = engine.prepare(
             update(users)
             .where(_this_name)
-            .values(password_hash=bindparam("hash"), failed_sign_ins=0, locked_until=None, **ended)
+            .values(password_hash=given(users.c.password_hash, "hash"), failed_sign_ins=0, locked_until=None, **ended)
         )
         self._set_active = engine.prepare(
-            update(users).where(_this_name).values(is_active=bindparam("active"), **ended)
+            update(users).where(_this_name).values(is_active=given(users.c.is_active, "active"), **ended)
         )
 
     async def user(self, environment_id: EnvironmentId, user_id: ObjectId) -> User | None:

@@ -1,16 +1,21 @@
-"""Applications and their secrets over SQL. An application and its secrets are read in one statement."""
+"""Applications and their secrets over SQL, read in one statement and remembered.
+
+Every change counts the environment's ``registry_version`` up. Whoever has just read that number along with something
+else, and finds it unchanged, needs no second read: what is remembered here holds.
+"""
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Insert, Select, Table, and_, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.ids import EnvironmentId, Milliseconds, RowId
 from workgate.domain.oauth import Application, ApplicationType, ClientSecret, ConsentPolicy
-from workgate.storage.engine import Change, Engine, Row
-from workgate.storage.schema import application_secrets, applications
+from workgate.storage.engine import Change, Engine, Prepared, Row, Values, given
+from workgate.storage.schema import application_secrets, applications, environments
 
 _PLAIN = (
     "environment_id",
@@ -30,14 +35,16 @@ _PLAIN = (
     "privacy_url",
     "created_at",
 )
+_VERSION = len(_PLAIN) + 1
+"""Where a row has the environment's ``registry_version``; the columns of a secret follow."""
+_MOST_REMEMBERED = 4096
 _SECRET = ("secret_id", "digest", "last_four", "note", "created_at", "last_used_at")
-_this_application = (applications.c.environment_id == bindparam("environment_id")) & (
-    applications.c.client_id == bindparam("client_id")
-)
+_this_environment = applications.c.environment_id == given(applications.c.environment_id)
+_this_application = _this_environment & (applications.c.client_id == given(applications.c.client_id))
 _this_secret = and_(
-    application_secrets.c.environment_id == bindparam("environment_id"),
-    application_secrets.c.client_id == bindparam("client_id"),
-    application_secrets.c.secret_id == bindparam("secret_id"),
+    application_secrets.c.environment_id == given(applications.c.environment_id),
+    application_secrets.c.client_id == given(applications.c.client_id),
+    application_secrets.c.secret_id == given(application_secrets.c.secret_id),
 )
 
 
@@ -46,19 +53,11 @@ class SqlApplicationStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        rows = select(
-            *(applications.c[name] for name in _PLAIN),
-            applications.c.logo_type,
-            *(application_secrets.c[name] for name in _SECRET),
-        ).outerjoin_from(
-            applications,
-            application_secrets,
-            (application_secrets.c.environment_id == applications.c.environment_id)
-            & (application_secrets.c.client_id == applications.c.client_id),
-        )
+        self._remembered: dict[tuple[EnvironmentId, str], tuple[int, Application]] = {}
+        rows = _rows()
         self._one = engine.prepare(rows.where(_this_application).order_by(application_secrets.c.secret_id))
         self._all = engine.prepare(
-            rows.where(applications.c.environment_id == bindparam("environment_id")).order_by(
+            rows.where(_this_environment).order_by(
                 applications.c.created_at, applications.c.client_id, application_secrets.c.secret_id
             )
         )
@@ -67,53 +66,62 @@ class SqlApplicationStore:
                 _this_application, applications.c.logo.is_not(None)
             )
         )
-        columns = [*_PLAIN, "logo_type", "logo"]
-        count = (
-            select(func.count())
-            .select_from(applications)
-            .where(applications.c.environment_id == bindparam("environment_id"))
-            .scalar_subquery()
-        )
+        count = select(func.count()).select_from(applications).where(_this_environment).scalar_subquery()
         self._create = engine.prepare(
-            insert(applications).from_select(
-                columns, select(*(bindparam(name) for name in columns)).where(count < bindparam("at_most"))
-            )
+            _insert_where(applications, (*_PLAIN, "logo_type", "logo"), count < bindparam("at_most"))
         )
         self._delete = engine.prepare(delete(applications).where(_this_application))
         self._delete_secrets = engine.prepare(
             delete(application_secrets).where(
-                application_secrets.c.environment_id == bindparam("environment_id"),
-                application_secrets.c.client_id == bindparam("client_id"),
+                application_secrets.c.environment_id == given(application_secrets.c.environment_id),
+                application_secrets.c.client_id == given(application_secrets.c.client_id),
             )
         )
-        secret_columns = ["environment_id", "client_id", *_SECRET]
+        there = select(literal(1)).select_from(applications).where(_this_application).exists()
         self._add_secret = engine.prepare(
-            insert(application_secrets).from_select(
-                secret_columns,
-                select(*(bindparam(name) for name in secret_columns)).where(
-                    select(literal(1)).select_from(applications).where(_this_application).exists()
-                ),
-            )
+            _insert_where(application_secrets, ("environment_id", "client_id", *_SECRET), there)
         )
         self._delete_secret = engine.prepare(delete(application_secrets).where(_this_secret))
-        self._secret_used = engine.prepare(
-            update(application_secrets).where(_this_secret).values(last_used_at=bindparam("now"))
+        self._secret_used = engine.operation(
+            update(application_secrets)
+            .where(_this_secret)
+            .values(last_used_at=given(application_secrets.c.last_used_at, "now")),
+            key={name: application_secrets.c[name] for name in ("environment_id", "client_id", "secret_id")},
+        )
+        self._count_change = engine.prepare(
+            update(environments)
+            .where(environments.c.environment_id == given(environments.c.environment_id))
+            .values(registry_version=environments.c.registry_version + 1)
         )
 
-    async def application(self, environment_id: EnvironmentId, client_id: str) -> Application | None:
+    async def application(
+        self, environment_id: EnvironmentId, client_id: str, *, version: int | None = None
+    ) -> Application | None:
         """Find one with its secrets; see the port."""
+        key = (environment_id, client_id)
+        if version is not None:
+            remembered = self._remembered.get(key)
+            if remembered is not None and remembered[0] == version:
+                return remembered[1]
         rows = await self._engine.fetch(self._one, {"environment_id": environment_id, "client_id": client_id})
-        return _application_from(tuple(rows)) if rows else None
+        if not rows:
+            return None
+        application = _application_from(rows)
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = (rows[0][_VERSION], application)
+        return application
 
     async def applications(self, environment_id: EnvironmentId) -> Sequence[Application]:
         """List them; see the port."""
         rows = await self._engine.fetch(self._all, {"environment_id": environment_id})
-        return [_application_from(tuple(group)) for _, group in groupby(rows, key=lambda row: row[1])]
+        return [_application_from(list(group)) for _, group in groupby(rows, key=lambda row: row[1])]
 
     async def create_application(
         self, application: Application, logo: tuple[str, bytes] | None, *, at_most: int
     ) -> bool:
         """Create one with its secrets; see the port."""
+        environment_id = application.environment_id
         logo_type, logo_bytes = logo or (None, None)
         values = {name: getattr(application, name) for name in _PLAIN} | {
             "redirect_uris": json.dumps(application.redirect_uris),
@@ -122,26 +130,25 @@ class SqlApplicationStore:
             "at_most": at_most,
         }
         secrets = [
-            (self._add_secret, _secret_values(application.environment_id, application.client_id, secret))
+            (self._add_secret, _secret_values(environment_id, application.client_id, secret))
             for secret in application.secrets
         ]
-        return await self._engine.apply(Change(((self._create, values), *secrets))) is not None
+        return await self._change(environment_id, (self._create, values), *secrets)
 
     async def delete_application(self, environment_id: EnvironmentId, client_id: str) -> bool:
         """Delete one with its secrets; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id}
-        change = Change(((self._delete, values), (self._delete_secrets, values)))
-        return await self._engine.apply(change) is not None
+        return await self._change(environment_id, (self._delete, values), (self._delete_secrets, values))
 
     async def add_secret(self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret) -> bool:
         """Add a secret; see the port."""
         values = _secret_values(environment_id, client_id, secret)
-        return await self._engine.apply(Change(((self._add_secret, values),))) is not None
+        return await self._change(environment_id, (self._add_secret, values))
 
     async def delete_secret(self, environment_id: EnvironmentId, client_id: str, secret_id: RowId) -> bool:
         """Delete a secret; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id, "secret_id": secret_id}
-        return await self._engine.apply(Change(((self._delete_secret, values),))) is not None
+        return await self._change(environment_id, (self._delete_secret, values))
 
     async def secret_used(
         self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, now: Milliseconds
@@ -153,12 +160,40 @@ class SqlApplicationStore:
             "secret_id": secret_id,
             "now": now,
         }
-        self._engine.post(Change(((self._secret_used, values),)))
+        self._secret_used.post(values)
 
     async def logo(self, environment_id: EnvironmentId, client_id: str) -> tuple[str, bytes] | None:
         """Give a logo; see the port."""
         rows = await self._engine.fetch(self._logo, {"environment_id": environment_id, "client_id": client_id})
         return (rows[0][0], bytes(rows[0][1])) if rows else None
+
+    async def _change(self, environment_id: EnvironmentId, *steps: tuple[Prepared, Values]) -> bool:
+        """Make a change and count it, which comes first: so changes of one environment wait for each other."""
+        counted = (self._count_change, {"environment_id": environment_id})
+        return await self._engine.apply(Change(steps, before=(counted,))) is not None
+
+
+def _rows() -> Select[Any]:
+    """An application's rows: one for each of its secrets, or one without."""
+    secrets_of_it = (application_secrets.c.environment_id == applications.c.environment_id) & (
+        application_secrets.c.client_id == applications.c.client_id
+    )
+    return select(
+        *(applications.c[name] for name in _PLAIN),
+        applications.c.logo_type,
+        environments.c.registry_version,
+        *(application_secrets.c[name] for name in _SECRET),
+    ).select_from(
+        applications.join(environments, environments.c.environment_id == applications.c.environment_id).outerjoin(
+            application_secrets, secrets_of_it
+        )
+    )
+
+
+def _insert_where(table: Table, columns: Sequence[str], condition: ColumnElement[bool]) -> Insert:
+    return insert(table).from_select(
+        list(columns), select(*(given(table.c[name]) for name in columns)).where(condition)
+    )
 
 
 def _secret_values(environment_id: EnvironmentId, client_id: str, secret: ClientSecret) -> dict[str, object]:
@@ -166,16 +201,13 @@ def _secret_values(environment_id: EnvironmentId, client_id: str, secret: Client
     return {"environment_id": environment_id, "client_id": client_id, **values}
 
 
-@lru_cache(maxsize=1024)
-def _application_from(rows: tuple[Row, ...]) -> Application:
-    """Make an application of its rows; the same rows give the same value, so it is made once."""
-    width = len(_PLAIN)
-    plain, logo_type = rows[0][:width], rows[0][width]
+def _application_from(rows: Sequence[Row]) -> Application:
+    plain, logo_type = rows[0][: len(_PLAIN)], rows[0][len(_PLAIN)]
     values = dict(zip(_PLAIN, plain, strict=True)) | {
         "type": ApplicationType(plain[3]),
         "redirect_uris": tuple(json.loads(plain[4])),
         "rotate_refresh_tokens": bool(plain[5]),
         "consent": ConsentPolicy(plain[9]),
     }
-    secrets = tuple(ClientSecret(*row[width + 1 :]) for row in rows if row[width + 1] is not None)
+    secrets = tuple(ClientSecret(*row[_VERSION + 1 :]) for row in rows if row[_VERSION + 1] is not None)
     return Application(**values, has_logo=logo_type is not None, secrets=secrets)

@@ -2,15 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Insert, bindparam, insert, select, true
 
 from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import EnvironmentId
-from workgate.storage.engine import Change, Engine, Row
+from workgate.storage.engine import Engine, Row, given
 from workgate.storage.schema import audit_events as table
 
 _COLUMNS = tuple(field.name for field in fields(AuditRecord))
+_pick = attrgetter(*_COLUMNS)
+
+
+def append_record() -> Insert:
+    """The statement that writes a record, alone or as a step of the operation that it tells of."""
+    return insert(table).from_select(list(_COLUMNS), select(*(given(table.c[name]) for name in _COLUMNS)).where(true()))
+
+
+def record_values(record: AuditRecord) -> dict[str, object]:
+    """The parameters of ``append_record``."""
+    return dict(zip(_COLUMNS, _pick(record), strict=True))
 
 
 class SqlAuditStore:
@@ -19,12 +31,13 @@ class SqlAuditStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         rows = select(*(table.c[name] for name in _COLUMNS))
-        self._append = engine.prepare(insert(table).values({name: bindparam(name) for name in _COLUMNS}))
+        key = {"environment_id": table.c.environment_id, "event_id": table.c.event_id}
+        self._append = engine.operation(append_record(), key=key)
         self._by_reference = engine.prepare(
-            rows.where(table.c.reference == bindparam("reference")).order_by(table.c.event_id)
+            rows.where(table.c.reference == given(table.c.reference)).order_by(table.c.event_id)
         )
         self._latest = engine.prepare(
-            rows.where(table.c.environment_id == bindparam("environment_id"))
+            rows.where(table.c.environment_id == given(table.c.environment_id))
             .order_by(table.c.event_id.desc())
             .limit(bindparam("limit"))
         )
@@ -32,8 +45,7 @@ class SqlAuditStore:
     def append(self, records: Sequence[AuditRecord]) -> None:
         """Write records without waiting; see the port."""
         for record in records:
-            values = {name: getattr(record, name) for name in _COLUMNS}
-            self._engine.post(Change(((self._append, values),)))
+            self._append.post(record_values(record))
 
     async def by_reference(self, reference: str) -> Sequence[AuditRecord]:
         """Find what a reference stands for; see the port."""

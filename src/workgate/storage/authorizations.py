@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SessionLimits, SessionOrigin
+from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.oauth import Authorization, AuthorizationStatus
-from workgate.storage.engine import Change, Engine
+from workgate.storage.audit import append_record, record_values
+from workgate.storage.engine import Change, Engine, given
 from workgate.storage.schema import authorizations as table
-from workgate.storage.schema import installation, users
-from workgate.storage.sessions import open_next_session, open_session, slot_of
+from workgate.storage.schema import environments, installation, users
+from workgate.storage.sessions import open_session
 
 _COLUMNS = (
     "environment_id",
@@ -32,16 +34,19 @@ _COLUMNS = (
 )
 _PENDING, _ACTIVE, _REVOKED = (status.value for status in AuthorizationStatus)
 _this_row = and_(
-    table.c.environment_id == bindparam("environment_id"),
-    table.c.authorization_id == bindparam("row_id"),
+    table.c.environment_id == given(table.c.environment_id),
+    table.c.authorization_id == given(table.c.authorization_id, "row_id"),
 )
 _this_generation: ColumnElement[bool] = and_(
     _this_row,
     table.c.status == _ACTIVE,
-    table.c.generation == bindparam("seen_generation"),
-    table.c.consented_at > bindparam("consented_after"),
-    table.c.active_at > bindparam("active_after"),
+    table.c.generation == given(table.c.generation, "seen_generation"),
+    table.c.consented_at > given(table.c.consented_at, "consented_after"),
+    table.c.active_at > given(table.c.active_at, "active_after"),
 )
+_now = given(table.c.active_at, "now")
+_KEY = {"environment_id": table.c.environment_id, "row_id": table.c.authorization_id}
+_OVER = {"status": _REVOKED, "revoked_at": _now}
 
 
 class SqlAuthorizationStore:
@@ -49,57 +54,59 @@ class SqlAuthorizationStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._read = engine.prepare(_read_authorization())
-        self._begin = engine.prepare(
+        self._read = engine.lookup(_read_authorization())
+        row = [given(table.c[name], "row_id" if name == "authorization_id" else name) for name in _COLUMNS]
+        self._begin = engine.operation(
             insert(table).from_select(
-                list(_COLUMNS),
-                select(*(bindparam(name) for name in _COLUMNS)).where(
-                    ~select(table.c.status).where(_this_row).exists()
-                ),
-            )
+                list(_COLUMNS), select(*row).where(~select(table.c.status).where(_this_row).exists())
+            ),
+            append_record(),
+            key=_KEY,
         )
-        used: dict[str, Any] = {
-            "key_id": bindparam("key"),
-            "active_at": bindparam("now"),
-            "rotated_at": bindparam("now"),
-        }
-        self._redeem = engine.prepare(
+        opened = table.c.session_sequence.label("sequence")
+        next_session = {"session_sequence": table.c.session_sequence + 1, "active_at": _now}
+        key_id = given(table.c.key_id, "key")
+        self._redeem = engine.operation(
             update(table)
-            .where(_this_row, table.c.status == _PENDING, table.c.code_expires_at > bindparam("now"))
-            .values(status=_ACTIVE, generation=1, session_sequence=1, **(used | {"rotated_at": None}))
+            .where(_this_row, table.c.status == _PENDING, table.c.code_expires_at > _now)
+            .values(status=_ACTIVE, generation=1, key_id=key_id, **next_session)
+            .returning(opened),
+            open_session(),
+            append_record(),
+            key=_KEY,
         )
-        self._rotate = engine.prepare(
+        self._rotate = engine.operation(
             update(table)
-            .where(_this_generation, table.c.session_sequence == bindparam("seen_sequence"))
-            .values(generation=table.c.generation + 1, session_sequence=table.c.session_sequence + 1, **used)
+            .where(_this_generation, table.c.session_sequence == given(table.c.session_sequence, "seen_sequence"))
+            .values(generation=table.c.generation + 1, key_id=key_id, rotated_at=_now, **next_session)
+            .returning(opened),
+            open_session(),
+            append_record(),
+            key=_KEY,
         )
-        self._renew = engine.prepare(
-            update(table)
-            .where(_this_generation)
-            .values(
-                session_sequence=table.c.session_sequence + 1,
-                active_at=bindparam("now"),
-            )
-            .returning(table.c.session_sequence)
+        self._renew = engine.operation(
+            update(table).where(_this_generation).values(next_session).returning(opened),
+            open_session(),
+            append_record(),
+            key=_KEY,
         )
-        over = {"status": _REVOKED, "revoked_at": bindparam("now")}
-        self._revoke = engine.prepare(update(table).where(_this_row, table.c.status != _REVOKED).values(over))
+        self._revoke = engine.operation(
+            update(table).where(_this_row, table.c.status != _REVOKED).values(_OVER), append_record(), key=_KEY
+        )
         self._withdraw = engine.prepare(
             update(table)
             .where(
-                table.c.environment_id == bindparam("environment_id"),
-                table.c.user_id == bindparam("user"),
-                table.c.client_id == bindparam("client"),
+                table.c.environment_id == given(table.c.environment_id),
+                table.c.user_id == given(table.c.user_id),
+                table.c.client_id == given(table.c.client_id),
                 table.c.status != _REVOKED,
             )
-            .values(over)
+            .values(_OVER)
         )
-        self._open_session = engine.prepare(open_session())
-        self._open_next_session = engine.prepare(open_next_session())
 
     async def authorization(self, environment_id: EnvironmentId, authorization_id: RowId) -> Authorization | None:
         """Read one; see the port."""
-        rows = await self._engine.fetch(self._read, {"environment_id": environment_id, "row_id": authorization_id})
+        rows = await self._read({"environment_id": environment_id, "row_id": authorization_id})
         if not rows:
             return None
         (
@@ -122,6 +129,7 @@ class SqlAuthorizationStore:
             user_active,
             user_epoch,
             epoch,
+            registry_version,
         ) = rows[0]
         return Authorization(
             environment_id=environment_id,
@@ -143,6 +151,7 @@ class SqlAuthorizationStore:
             user_active=bool(user_active),
             user_epoch=user_epoch,
             epoch=epoch,
+            registry_version=registry_version,
         )
 
     async def begin(
@@ -158,11 +167,11 @@ class SqlAuthorizationStore:
         key_id: int,
         now: Milliseconds,
         code_expires_at: Milliseconds,
+        record: AuditRecord,
     ) -> bool:
         """Record a consent whose code is pending; see the port."""
-        values = {
+        values = record_values(record) | {
             "environment_id": environment_id,
-            "authorization_id": authorization_id,
             "row_id": authorization_id,
             "client_id": client_id,
             "user_id": user_id,
@@ -178,15 +187,21 @@ class SqlAuthorizationStore:
             "active_at": now,
             "rotated_at": None,
         }
-        return await self._engine.apply(Change(((self._begin, values),))) is not None
+        return await self._begin(values) is not None
 
     async def redeem(
-        self, authorization: Authorization, *, key_id: int, now: Milliseconds, limits: SessionLimits
+        self,
+        authorization: Authorization,
+        *,
+        key_id: int,
+        now: Milliseconds,
+        limits: SessionLimits,
+        record: AuditRecord,
     ) -> bool:
         """Consume the code and open session 1; see the port."""
-        values = _values(authorization, key_id, now, limits) | {"sequence": 1, "slot": slot_of(1)}
-        change = Change(((self._redeem, values), (self._open_session, values)))
-        return await self._engine.apply(change) is not None
+        values = _values(authorization, now, limits, record)
+        values["key"] = key_id
+        return await self._redeem(values) is not None
 
     async def rotate(
         self,
@@ -197,18 +212,15 @@ class SqlAuthorizationStore:
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
+        record: AuditRecord,
     ) -> bool:
         """Advance by one generation; see the port."""
-        sequence = authorization.session_sequence + 1
-        values = _values(authorization, key_id, now, limits) | {
-            "seen_sequence": authorization.session_sequence,
-            "consented_after": consented_after,
-            "active_after": active_after,
-            "sequence": sequence,
-            "slot": slot_of(sequence),
-        }
-        change = Change(((self._rotate, values), (self._open_session, values)))
-        return await self._engine.apply(change) is not None
+        values = _values(authorization, now, limits, record)
+        values["key"] = key_id
+        values["seen_sequence"] = authorization.session_sequence
+        values["consented_after"] = consented_after
+        values["active_after"] = active_after
+        return await self._rotate(values) is not None
 
     async def renew(
         self,
@@ -218,35 +230,40 @@ class SqlAuthorizationStore:
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
+        record: AuditRecord,
     ) -> int | None:
         """Open another session; see the port."""
-        values = _values(authorization, authorization.key_id, now, limits) | {
-            "consented_after": consented_after,
-            "active_after": active_after,
-        }
-        rows = await self._engine.apply(Change(((self._renew, values), (self._open_next_session, values))))
-        return None if rows is None else int(rows[0][0])
+        values = _values(authorization, now, limits, record)
+        values["consented_after"] = consented_after
+        values["active_after"] = active_after
+        row = await self._renew(values)
+        return None if row is None else int(row[0])
 
-    async def revoke(self, environment_id: EnvironmentId, authorization_id: RowId, *, now: Milliseconds) -> bool:
+    async def revoke(
+        self, environment_id: EnvironmentId, authorization_id: RowId, *, now: Milliseconds, record: AuditRecord
+    ) -> bool:
         """End an authorization; see the port."""
-        values = {"environment_id": environment_id, "row_id": authorization_id, "now": now}
-        return await self._engine.apply(Change(((self._revoke, values),))) is not None
+        values = record_values(record) | {"environment_id": environment_id, "row_id": authorization_id, "now": now}
+        return await self._revoke(values) is not None
 
     async def withdraw(
         self, environment_id: EnvironmentId, user_id: ObjectId, client_id: str, *, now: Milliseconds
     ) -> int:
         """End all authorizations of a user for an application; see the port."""
-        values = {"environment_id": environment_id, "user": user_id, "client": client_id, "now": now}
+        values = {"environment_id": environment_id, "user_id": user_id, "client_id": client_id, "now": now}
         rows = await self._engine.apply(Change(((self._withdraw, values),)))
         return 0 if rows is None else int(rows[0][0])
 
 
-def _values(authorization: Authorization, key_id: int, now: Milliseconds, limits: SessionLimits) -> dict[str, object]:
-    return {
+def _values(
+    authorization: Authorization, now: Milliseconds, limits: SessionLimits, record: AuditRecord
+) -> dict[str, object]:
+    """What every step of an operation on an authorization needs to know."""
+    values = record_values(record)
+    values |= {
         "environment_id": authorization.environment_id,
         "row_id": authorization.authorization_id,
         "seen_generation": authorization.generation,
-        "key": key_id,
         "now": now,
         "origin": SessionOrigin.APPLICATION.value,
         "user_id": authorization.user_id,
@@ -258,6 +275,7 @@ def _values(authorization: Authorization, key_id: int, now: Milliseconds, limits
         "idle_seconds": limits.idle_seconds,
         "absolute_expires_at": limits.absolute_expires_at,
     }
+    return values
 
 
 def _read_authorization() -> Select[Any]:
@@ -268,12 +286,14 @@ def _read_authorization() -> Select[Any]:
             users.c.is_active,
             users.c.session_epoch,
             installation.c.epoch,
+            environments.c.registry_version,
         )
         .select_from(table)
         .join(
             users,
             and_(users.c.environment_id == table.c.environment_id, users.c.user_id == table.c.user_id),
         )
+        .join(environments, environments.c.environment_id == table.c.environment_id)
         .join(installation, installation.c.installation_id == 1)
         .where(_this_row)
     )

@@ -1,7 +1,8 @@
-"""What the stores ask of a database: prepared statements, reads, and changes that are durable when done.
+"""What the stores ask of a database: statements compiled once, reads, and changes that are durable when done.
 
-A ``Change`` is data, not code, so that an engine may collect many of them into one commit. Its first
-step decides: if it touches no row, nothing of the change happens.
+Statements are written once, in SQLAlchemy Core, with named parameters. What a busy server does all the time is an
+``Operation`` or a ``Lookup``: data, not code, so that an engine may carry out many of a kind together. What it seldom
+does is a ``Change``. In both the first step decides: if it touches no row, nothing of the rest happens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,18 +10,32 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Protocol
 
+from sqlalchemy import Column, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.selectable import ReturnsRows
 
-Row = tuple[Any, ...]
+from workgate.domain.ids import Milliseconds
+
+Row = Sequence[Any]
 Values = Mapping[str, Any]
+Key = Mapping[str, Column[Any]]
+"""Which parameters name the row that an operation decides about, and the columns that they are compared with."""
+
+
+def given(column: Column[Any], name: str | None = None) -> BindParameter[Any]:
+    """A parameter for a column's value, named like the column or otherwise, and of its type."""
+    return bindparam(name or column.name, type_=column.type)
 
 
 class Prepared:
-    """A SQLAlchemy Core statement compiled once, to be executed on the raw driver."""
+    """A SQLAlchemy Core statement compiled once, to be executed on the raw driver.
 
-    __slots__ = ("_fixed", "_names", "_pick", "returns_rows", "sql")
+    ``names`` are the parameters that are given at each call, ``columns`` what it returns, if it does.
+    """
+
+    __slots__ = ("_fixed", "_names", "_pick", "columns", "names", "returns_rows", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
@@ -29,7 +44,9 @@ class Prepared:
         binds = getattr(compiled, "binds", {})
         self._fixed = {name: _as_sent(bind, dialect) for name, bind in binds.items() if not bind.required}
         self._pick = itemgetter(*self._names) if len(self._names) > 1 else None
-        self.returns_rows = " RETURNING " in self.sql.replace("\n", " ")
+        self.names = tuple(name for name in self._names if name not in self._fixed)
+        self.columns = _columns(statement)
+        self.returns_rows = bool(self.columns)
 
     def bind(self, values: Values) -> Sequence[Any]:
         """Put the values in the statement's order."""
@@ -46,11 +63,46 @@ def _as_sent(bind: BindParameter[Any], dialect: Dialect) -> object:
     return bind.value if processor is None else processor(bind.value)
 
 
+def _columns(statement: ClauseElement) -> tuple[str, ...]:
+    if not isinstance(statement, ReturnsRows):
+        return ()
+    return tuple(str(column.key) for column in statement.exported_columns)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Steps to be made together or not at all; the first one's effect decides whether the rest happen."""
+    """Steps to be made together or not at all; the first one's effect decides whether the rest happen.
+
+    ``before`` comes first and decides nothing. It takes locks, and does no harm where nothing follows from it.
+    """
 
     steps: tuple[tuple[Prepared, Values], ...]
+    before: tuple[tuple[Prepared, Values], ...] = ()
+
+
+class Lookup(Protocol):
+    """A read that a busy server makes all the time."""
+
+    async def __call__(self, values: Values) -> Sequence[Row]:
+        """Read rows of what is committed. Raises ``StoreUnavailable``."""
+
+
+class Operation(Protocol):
+    """A conditional change of one row, and what follows from it, that a busy server makes all the time.
+
+    What the first step returns is known to the following ones under its labels.
+    """
+
+    async def __call__(self, values: Values) -> Row | None:
+        """Make it durably; the row that the first step returned, or None: it touched none, nothing was changed.
+
+        Raises:
+            AlreadyExists: a key is taken; nothing was changed.
+            StoreUnavailable: nothing was changed, unless it is an ``OutcomeUnknown``.
+        """
+
+    def post(self, values: Values) -> None:
+        """Make it with the next group, without waiting and without learning how it went."""
 
 
 class Engine(Protocol):
@@ -58,6 +110,12 @@ class Engine(Protocol):
 
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile a statement for this database."""
+
+    def lookup(self, statement: ClauseElement) -> Lookup:
+        """Compile a read whose every parameter is ``given``; none of them may stand in a join's condition."""
+
+    def operation(self, *steps: ClauseElement, key: Key) -> Operation:
+        """Compile a change whose every parameter is ``given``; ``key`` is the row that its first step decides about."""
 
     async def fetch(self, statement: Prepared, values: Values) -> Sequence[Row]:
         """Read rows of what is committed. Raises ``StoreUnavailable``."""
@@ -71,8 +129,18 @@ class Engine(Protocol):
 
         Raises:
             AlreadyExists: a key is taken; nothing was changed.
-            StoreUnavailable: nothing was changed.
+            StoreUnavailable: nothing was changed, unless it is an ``OutcomeUnknown``.
         """
 
-    def post(self, change: Change) -> None:
-        """Make a change with the next group, without waiting and without learning how it went."""
+    async def time(self) -> Milliseconds | None:
+        """The database's own clock, None if it has none of its own; either way it proves that the database answers.
+
+        Raises:
+            StoreUnavailable: it does not.
+        """
+
+    async def flush(self) -> None:
+        """Wait until everything that was handed over so far is written, or has failed."""
+
+    async def close(self) -> None:
+        """Write what was handed over, then close."""

@@ -1,16 +1,20 @@
 """The API's objects over SQL: one table, the type's own fields as JSON."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, bindparam, insert, or_, select, type_coerce
+from sqlalchemy import BigInteger, Boolean, Double, Text, and_, bindparam, insert, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from workgate.domain.ids import EnvironmentId
 from workgate.domain.objects import ObjectQuery, StoredObject
-from workgate.storage.engine import Change, Engine, Prepared, Row
+from workgate.storage.engine import Change, Engine, Prepared, Row, given
 from workgate.storage.schema import objects as table
 
 _COLUMN_FIELDS = {"ID": table.c.object_id, "name": table.c.name, "entryDate": table.c.entered_at}
@@ -57,8 +61,8 @@ class SqlObjectStore:
                 table.c.fields,
             )
             .where(
-                table.c.environment_id == bindparam("environment_id"),
-                table.c.obj_code == bindparam("obj_code"),
+                table.c.environment_id == given(table.c.environment_id),
+                table.c.obj_code == given(table.c.obj_code),
             )
             .order_by(table.c.object_id)
             .limit(bindparam("limit"))
@@ -69,35 +73,62 @@ class SqlObjectStore:
         return self._engine.prepare(statement)
 
 
+class _Member(FunctionElement[Any]):
+    """A member of the object's fields; NULL if it is not there, or null."""
+
+    name = "member"
+    inherit_cache = True
+
+
+class _Value(FunctionElement[Any]):
+    """A value as members are compared with."""
+
+    name = "value"
+    inherit_cache = True
+
+
+@compiles(_Member, "sqlite")
+def _member_of_text(element: _Member, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the library's own
+    fields, name = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"""json_extract({fields}, '$."' || {name} || '"')"""
+
+
+@compiles(_Member, "postgresql")
+def _member_of_json(element: _Member, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the library's own
+    fields, name = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"nullif(CAST({fields} AS jsonb) -> {name}, 'null')"
+
+
+@compiles(_Value, "sqlite")
+def _value_itself(element: _Value, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the library's own
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_Value, "postgresql")
+def _value_as_json(element: _Value, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the library's own
+    return f"to_jsonb({compiler.process(element.clauses, **options)})"
+
+
+_TYPES: dict[type, TypeEngine[Any]] = {bool: Boolean(), int: BigInteger(), float: Double()}
+
+
 def _meets(number: int, field: str, kinds: tuple[type, ...], spans: int) -> ColumnElement[bool]:
+    column = _COLUMN_FIELDS.get(field)
+    subject: ColumnElement[Any] = _Member(table.c.fields, literal(field)) if column is None else column
+
+    def value(name: str, kind: type) -> ColumnElement[Any]:
+        if column is not None:
+            return given(column, name)
+        return _Value(bindparam(name, type_=_TYPES.get(kind, Text())))
+
     alternatives: list[ColumnElement[bool]] = []
     for i, kind in enumerate(kinds):
-        subject = _subject(field, kind)
-        if kind is type(None):
-            alternatives.append(subject.is_(None))
-        else:
-            alternatives.append(subject == bindparam(f"value_{number}_{i}", type_=subject.type))
-    alternatives += [
-        _subject(field, int).between(bindparam(f"low_{number}_{i}"), bindparam(f"high_{number}_{i}"))
-        for i in range(spans)
-    ]
+        name = f"value_{number}_{i}"
+        alternatives.append(subject.is_(None) if kind is type(None) else subject == value(name, kind))
+    for i in range(spans):
+        low, high = value(f"low_{number}_{i}", int), value(f"high_{number}_{i}", int)
+        alternatives.append(and_(subject >= low, subject <= high))
     return or_(*alternatives)
-
-
-def _subject(field: str, kind: type) -> ColumnElement[Any]:
-    column = _COLUMN_FIELDS.get(field)
-    return _json_field(field, kind) if column is None else column
-
-
-def _json_field(field: str, kind: type) -> ColumnElement[Any]:
-    element: Any = type_coerce(table.c.fields, JSON)[field]
-    readings: dict[type, Callable[[], Any]] = {
-        bool: element.as_boolean,
-        int: element.as_integer,
-        float: element.as_float,
-    }
-    read: ColumnElement[Any] = readings.get(kind, element.as_string)()
-    return read
 
 
 def _stored(row: Row) -> StoredObject:

@@ -42,6 +42,8 @@ installation = _table(
     Column("installation_id", Integer, primary_key=True, autoincrement=False),
     _required("epoch", Integer),
     _required("created_at", BigInteger),
+    # The oldest revision whose program can work with this schema: nodes of the release before go on serving.
+    Column("compatible_with", String(32), nullable=False, server_default="0001"),
 )
 
 environments = _table(
@@ -54,6 +56,8 @@ environments = _table(
     _required("session_idle_seconds", Integer),
     _required("session_absolute_seconds", Integer),
     _required("created_at", BigInteger),
+    # Counts the changes of the environment's applications, so that whoever remembers one knows whether it still holds.
+    Column("registry_version", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("domain", "lane"),
 )
 
@@ -183,4 +187,11 @@ audit_events = _table(
         sqlite_where=Column("reference").is_not(None),
         postgresql_where=Column("reference").is_not(None),
     ),
+)
+
+leases = _table(
+    "leases",
+    Column("name", String(32), primary_key=True),
+    _required("holder", String(64)),
+    _required("expires_at", BigInteger),
 )

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, literal_column, select, update
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import and_, delete, func, literal_column, select, true, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SESSION_SLOTS, Session, SessionLimits, SessionOrigin, User
 from workgate.domain.ids import EnvironmentId, Milliseconds, RowId
 from workgate.domain.oauth import ApplicationType, AuthorizationStatus, always_rotates
 from workgate.storage.accounts import USER_COLUMNS, user_from
-from workgate.storage.engine import Change, Engine
-from workgate.storage.schema import applications, authorizations, installation, users
+from workgate.storage.engine import Engine, given
+from workgate.storage.schema import applications, authorizations, environments, installation, users
 from workgate.storage.schema import sessions as table
 
 _COLUMNS = (
@@ -31,11 +31,12 @@ _COLUMNS = (
 )
 _KEY = ("environment_id", "row_id", "slot")
 _this_session = and_(
-    table.c.environment_id == bindparam("environment_id"),
-    table.c.row_id == bindparam("row_id"),
-    table.c.slot == bindparam("slot"),
-    table.c.sequence == bindparam("sequence"),
+    table.c.environment_id == given(table.c.environment_id),
+    table.c.row_id == given(table.c.row_id),
+    table.c.slot == given(table.c.slot),
+    table.c.sequence == given(table.c.sequence),
 )
+_now = given(table.c.last_seen_at, "now")
 
 
 def slot_of(sequence: int) -> int:
@@ -45,24 +46,10 @@ def slot_of(sequence: int) -> int:
 
 def open_session() -> Insert:
     """The statement that puts a session in its slot, whoever sat there."""
-    return _displacing(insert(table).values({name: bindparam(name) for name in _COLUMNS}))
-
-
-def open_next_session() -> Insert:
-    """The same for a session whose sequence the authorization's row has just been given."""
-    sequence = authorizations.c.session_sequence
-    values: dict[str, ColumnElement[Any]] = {name: bindparam(name) for name in _COLUMNS} | {
-        "sequence": sequence,
-        "slot": sequence % literal_column(str(SESSION_SLOTS)),
-    }
-    row = select(*(values[name].label(name) for name in _COLUMNS)).where(
-        authorizations.c.environment_id == bindparam("environment_id"),
-        authorizations.c.authorization_id == bindparam("row_id"),
-    )
-    return _displacing(insert(table).from_select(list(_COLUMNS), row))
-
-
-def _displacing(statement: Insert) -> Insert:
+    values: dict[str, ColumnElement[Any]] = {name: given(table.c[name]) for name in _COLUMNS}
+    values["slot"] = (values["sequence"] % literal_column(str(SESSION_SLOTS))).label("slot")
+    # Both dialects write this construct alike; "where true" because SQLite would read "on" as a join's.
+    statement = insert(table).from_select(list(_COLUMNS), select(*values.values()).where(true()))
     rest = {name: statement.excluded[name] for name in _COLUMNS if name not in _KEY}
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=rest)
 
@@ -71,21 +58,21 @@ class SqlSessionStore:
     """``ports.SessionStore`` over SQL."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._read = engine.prepare(_read_session())
-        self._open = engine.prepare(open_session())
-        later = table.c.last_seen_at < bindparam("now")
-        self._touch = engine.prepare(update(table).where(_this_session, later).values(last_seen_at=bindparam("now")))
-        self._touch_authorization = engine.prepare(
+        key = {name: table.c[name] for name in _KEY}
+        self._read = engine.lookup(_read_session())
+        self._open = engine.operation(open_session(), key={name: key[name] for name in ("environment_id", "row_id")})
+        self._touch = engine.operation(
+            update(table).where(_this_session, table.c.last_seen_at < _now).values(last_seen_at=_now),
             update(authorizations)
             .where(
-                authorizations.c.environment_id == bindparam("environment_id"),
-                authorizations.c.authorization_id == bindparam("row_id"),
-                authorizations.c.active_at < bindparam("now"),
+                authorizations.c.environment_id == given(table.c.environment_id),
+                authorizations.c.authorization_id == given(table.c.row_id),
+                authorizations.c.active_at < _now,
             )
-            .values(active_at=bindparam("now"))
+            .values(active_at=_now),
+            key=key,
         )
-        self._end = engine.prepare(delete(table).where(_this_session))
+        self._end = engine.operation(delete(table).where(_this_session), key=key)
 
     async def session(self, environment_id: EnvironmentId, row_id: RowId, sequence: int) -> Session | None:
         """Read one with all that decides; see the port."""
@@ -93,15 +80,14 @@ class SqlSessionStore:
             "environment_id": environment_id,
             "row_id": row_id,
             "slot": slot_of(sequence),
-            "next_slot": slot_of(sequence + 1),
             "sequence": sequence,
         }
-        rows = await self._engine.fetch(self._read, values)
+        rows = await self._read(values)
         if not rows:
             return None
         row = rows[0]
         (row_id, sequence, origin, user_epoch, client_id, salt, opened_at, last_seen_at) = row[9:17]
-        (idle, absolute, epoch, status, application, kind, rotates, latest, replaced_at, inactivity) = row[17:]
+        (idle, absolute, epoch, status, application, kind, rotates, latest, replaced_at, inactivity, version) = row[17:]
         return Session(
             environment_id=environment_id,
             row_id=row_id,
@@ -122,6 +108,7 @@ class SqlSessionStore:
             latest_sequence=latest or 0,
             replaced_at=replaced_at,
             inactivity_seconds=inactivity,
+            registry_version=version,
         )
 
     async def open_session(
@@ -139,7 +126,6 @@ class SqlSessionStore:
         values = {
             "environment_id": environment_id,
             "row_id": row_id,
-            "slot": 0,
             "sequence": 0,
             "origin": origin.value,
             "user_id": user.user_id,
@@ -151,19 +137,15 @@ class SqlSessionStore:
             "idle_seconds": limits.idle_seconds,
             "absolute_expires_at": limits.absolute_expires_at,
         }
-        await self._engine.apply(Change(((self._open, values),)))
+        await self._open(values)
 
     async def touch(self, session: Session, now: Milliseconds) -> None:
         """Note that a session was used; see the port."""
-        values = _values(session) | {"now": now}
-        steps = [(self._touch, values)]
-        if session.client_id is not None:
-            steps.append((self._touch_authorization, values))
-        await self._engine.apply(Change(tuple(steps)))
+        await self._touch(_values(session) | {"now": now})
 
     async def end_session(self, session: Session) -> bool:
         """End one session; see the port."""
-        return await self._engine.apply(Change(((self._end, _values(session)),))) is not None
+        return await self._end(_values(session)) is not None
 
 
 def _values(session: Session) -> dict[str, object]:
@@ -201,12 +183,14 @@ def _read_session() -> Select[Any]:
             authorizations.c.session_sequence,
             following.c.opened_at,
             applications.c.refresh_inactivity_seconds,
+            environments.c.registry_version,
         )
         .select_from(table)
         .join(
             users,
             and_(users.c.environment_id == table.c.environment_id, users.c.user_id == table.c.user_id),
         )
+        .join(environments, environments.c.environment_id == table.c.environment_id)
         .join(installation, installation.c.installation_id == 1)
         .outerjoin(
             authorizations,
@@ -227,7 +211,7 @@ def _read_session() -> Select[Any]:
             and_(
                 following.c.environment_id == table.c.environment_id,
                 following.c.row_id == table.c.row_id,
-                following.c.slot == bindparam("next_slot"),
+                following.c.slot == (table.c.sequence + 1) % literal_column(str(SESSION_SLOTS)),
                 following.c.sequence == table.c.sequence + 1,
             ),
         )

@@ -13,13 +13,16 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from sqlalchemy import literal, select
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.sql import ClauseElement
 
+from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import AlreadyExists, StoreUnavailable
-from workgate.storage.engine import Change, Prepared, Row, Values
+from workgate.storage.engine import Change, Key, Prepared, Row, Values
 
 _LOG = logging.getLogger(__name__)
 _LARGEST_GROUP = 256
@@ -29,7 +32,9 @@ _TAKEN = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_
 
 _Rows = Sequence[Row] | None
 _Future = asyncio.Future[_Rows]
-_Waiting = tuple[Change, _Future | None]
+_Execute = Callable[..., sqlite3.Cursor]
+_Work = Callable[[_Execute], _Rows]
+_Waiting = tuple[_Work, _Future | None]
 _Outcome = tuple[_Future | None, _Rows | Exception]
 
 
@@ -71,6 +76,7 @@ class SqliteEngine:
         self._reader = connect(path, read_only=True)
         self._writer = connect(path)
         self._writer.execute("PRAGMA busy_timeout = 0")
+        self._alive = self.prepare(select(literal(1)))
         self._waiting: list[_Waiting] = []
         self._committing = False
         self._closed = False
@@ -83,8 +89,21 @@ class SqliteEngine:
         """Compile a statement for SQLite."""
         return Prepared(statement, self._dialect)
 
+    def lookup(self, statement: ClauseElement) -> "SqliteLookup":
+        """Compile a read; see ``Engine``."""
+        return SqliteLookup(self, self.prepare(statement))
+
+    def operation(self, *steps: ClauseElement, key: Key) -> "SqliteOperation":
+        """Compile a change; see ``Engine``."""
+        del key  # changes run one after the other here: two of one row do not meet
+        return SqliteOperation(self, tuple(self.prepare(step) for step in steps))
+
     async def fetch(self, statement: Prepared, values: Values) -> Sequence[Row]:
         """Read rows of what is committed; see ``Engine``."""
+        return self.read(statement, values)
+
+    def read(self, statement: Prepared, values: Values) -> Sequence[Row]:
+        """Read at once: a look-up by key takes microseconds. Raises ``StoreUnavailable``."""
         try:
             return self._reader.execute(statement.sql, statement.bind(values)).fetchall()
         except sqlite3.Error as error:
@@ -92,24 +111,45 @@ class SqliteEngine:
 
     async def apply(self, change: Change) -> _Rows:
         """Make a change durably; see ``Engine``."""
+        return await self.write(partial(_run_change, change))
+
+    def write(self, work: _Work) -> _Future:
+        """Have some work done within the next group; the future is done when it is on disk.
+
+        Raises:
+            StoreUnavailable: nothing was changed.
+        """
         if self._closed:
             raise StoreUnavailable("the database is closed")
         if len(self._waiting) >= _LONGEST_QUEUE:
             raise StoreUnavailable("too many changes are waiting for the disk")
         loop = asyncio.get_running_loop()
         future: _Future = loop.create_future()
-        self._enqueue(change, future, loop)
-        return await future
+        self._enqueue(work, future, loop)
+        return future
 
-    def post(self, change: Change) -> None:
-        """Make a change with the next group; see ``Engine``. Under overload it is dropped and logged."""
+    def post(self, work: _Work) -> None:
+        """The same, and nobody waits. Under overload it is dropped and logged."""
         if self._closed or len(self._waiting) >= _LONGEST_QUEUE:
             _LOG.error("a change that nobody waits for was dropped: the disk is too slow, or closed")
             return
-        self._enqueue(change, None, asyncio.get_running_loop())
+        self._enqueue(work, None, asyncio.get_running_loop())
 
-    def close(self) -> None:
+    async def time(self) -> Milliseconds | None:
+        """None: an embedded database has no clock of its own; see ``Engine``."""
+        self.read(self._alive, {})
+        return None
+
+    async def flush(self) -> None:
+        """Wait until everything that was handed over is written; see ``Engine``."""
+        await self.write(lambda execute: None)
+
+    async def close(self) -> None:
         """Write what was handed over, then close."""
+        self.close_now()
+
+    def close_now(self) -> None:
+        """The same at once, for whoever has no event loop."""
         self._closed = True
         self._disk_work.put(None)
         self._disk.join()
@@ -118,12 +158,12 @@ class SqliteEngine:
         self._reader.close()
         self._writer.close()
 
-    def _enqueue(self, change: Change, future: _Future | None, loop: asyncio.AbstractEventLoop) -> None:
+    def _enqueue(self, work: _Work, future: _Future | None, loop: asyncio.AbstractEventLoop) -> None:
         if not self._waiting and not self._committing:
             # After this turn of the loop, so that all changes of one turn share a commit.
             self._loop = loop
             loop.call_soon(self._begin_group)
-        self._waiting.append((change, future))
+        self._waiting.append((work, future))
 
     def _begin_group(self) -> None:
         """On the loop: run the statements of all that waits, and let the disk's thread commit them."""
@@ -143,7 +183,7 @@ class SqliteEngine:
         execute = self._writer.execute
         try:
             execute("BEGIN IMMEDIATE")
-            return [_run(execute, change) for change, _ in group]
+            return [work(execute) for work, _ in group]
         except BaseException:
             self._roll_back()
             raise
@@ -160,10 +200,10 @@ class SqliteEngine:
         """Give each change a transaction of its own; wait once for another process's turn to end, not once for each."""
         outcomes: list[_Outcome] = []
         patience = _BUSY_MILLISECONDS
-        for change, future in group:
+        for work, future in group:
             try:
                 self._writer.execute(f"PRAGMA busy_timeout = {patience}")
-                (rows,) = self._run_statements([(change, future)])
+                (rows,) = self._run_statements([(work, future)])
                 self._writer.execute("COMMIT")
                 outcomes.append((future, rows))
             except Exception as error:
@@ -205,20 +245,64 @@ class SqliteEngine:
                     future.set_result(result)
 
 
-def _run(execute: Callable[..., sqlite3.Cursor], change: Change) -> _Rows:
+class SqliteLookup:
+    """``engine.Lookup`` on SQLite."""
+
+    __slots__ = ("_engine", "_statement")
+
+    def __init__(self, engine: SqliteEngine, statement: Prepared) -> None:
+        self._engine = engine
+        self._statement = statement
+
+    async def __call__(self, values: Values) -> Sequence[Row]:
+        """Read; see ``Lookup``."""
+        return self._engine.read(self._statement, values)
+
+
+class SqliteOperation:
+    """``engine.Operation`` on SQLite: its steps, one after the other, within a group."""
+
+    __slots__ = ("_engine", "_first", "_rest")
+
+    def __init__(self, engine: SqliteEngine, steps: tuple[Prepared, ...]) -> None:
+        self._engine = engine
+        self._first, *self._rest = steps
+
+    async def __call__(self, values: Values) -> Row | None:
+        """Make it durably; see ``Operation``."""
+        rows = await self._engine.write(partial(self._run, values))
+        return None if rows is None else rows[0]
+
+    def post(self, values: Values) -> None:
+        """Make it without waiting; see ``Operation``."""
+        self._engine.post(partial(self._run, values))
+
+    def _run(self, values: Values, execute: _Execute) -> _Rows:
+        rows = _decide(execute, self._first, values)
+        if rows is not None:
+            if self._first.returns_rows:
+                values = {**values, **dict(zip(self._first.columns, rows[0], strict=True))}
+            for step in self._rest:
+                execute(step.sql, step.bind(values))
+        return rows
+
+
+def _run_change(change: Change, execute: _Execute) -> _Rows:
+    for step, step_values in change.before:
+        execute(step.sql, step.bind(step_values))
     (first, values), *rest = change.steps
+    rows = _decide(execute, first, values)
+    if rows is not None:
+        for step, step_values in rest:
+            execute(step.sql, step.bind(step_values))
+    return rows
+
+
+def _decide(execute: _Execute, first: Prepared, values: Values) -> _Rows:
     cursor = execute(first.sql, first.bind(values))
     if first.returns_rows:
-        rows: Sequence[Row] = cursor.fetchall()
-        if not rows:
-            return None
-    else:
-        if cursor.rowcount == 0:
-            return None
-        rows = [(cursor.rowcount,)]
-    for step, step_values in rest:
-        execute(step.sql, step.bind(step_values))
-    return rows
+        return cursor.fetchall() or None
+    return [(cursor.rowcount,)] if cursor.rowcount else None
 
 
 def _translated(error: Exception) -> Exception:

@@ -6,7 +6,7 @@ millisecond. What counts as over here is over for every reader already, so nobod
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Table, and_, bindparam, delete, exists, not_, or_, select, tuple_
+from sqlalchemy import BigInteger, Table, and_, bindparam, cast, delete, exists, not_, or_, select, tuple_
 from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.ids import Milliseconds
@@ -113,7 +113,7 @@ def _session_over() -> ColumnElement[bool]:
             )
         ),
     )
-    idle_over = sessions.c.last_seen_at + sessions.c.idle_seconds * 1000 <= bindparam("now")
+    idle_over = sessions.c.last_seen_at + cast(sessions.c.idle_seconds, BigInteger) * 1000 <= bindparam("now")
     return or_(sessions.c.absolute_expires_at <= bindparam("now"), idle_over, orphan)
 
 
@@ -128,8 +128,8 @@ def _authorization_over() -> ColumnElement[bool]:
     expired = exists().where(
         application,
         or_(
-            table.c.consented_at + applications.c.refresh_absolute_seconds * 1000 <= bindparam("now"),
-            table.c.active_at + applications.c.refresh_inactivity_seconds * 1000 <= bindparam("now"),
+            table.c.consented_at + cast(applications.c.refresh_absolute_seconds, BigInteger) * 1000 <= bindparam("now"),
+            table.c.active_at + cast(applications.c.refresh_inactivity_seconds, BigInteger) * 1000 <= bindparam("now"),
         ),
     )
     return or_(
@@ -145,7 +145,6 @@ def _authorization_over() -> ColumnElement[bool]:
             table.c.status == AuthorizationStatus.ACTIVE.value,
             # Not while its consent form could be posted once more.
             table.c.consented_at <= bindparam("pending_after"),
-            table.c.consented_at <= bindparam("pending_after"),  # until then its consent form could be posted again
             expired,
             not_(has_session),
         ),

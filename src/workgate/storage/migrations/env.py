@@ -1,11 +1,14 @@
-"""Runs the revisions on the connection that ``storage.migrate`` hands over."""
+"""Runs the revisions on the connection that ``storage.upgrade`` hands over, or writes down what they would run."""
 
 from alembic import context
 
 from workgate.storage.schema import metadata
 
+attributes = context.config.attributes
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=attributes.get("connection"),
+    dialect_name=attributes.get("dialect"),
+    literal_binds=context.is_offline_mode(),
     target_metadata=metadata,
     render_as_batch=True,
     transaction_per_migration=True,

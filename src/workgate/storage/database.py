@@ -1,0 +1,77 @@
+"""An installation's database with all its stores, whichever engine keeps it."""
+
+from pathlib import Path
+
+from workgate.domain.ids import Milliseconds
+from workgate.storage.accounts import SqlEnvironmentStore, SqlInstallationStore, SqlUserStore
+from workgate.storage.applications import SqlApplicationStore
+from workgate.storage.audit import SqlAuditStore
+from workgate.storage.authorizations import SqlAuthorizationStore
+from workgate.storage.engine import Engine
+from workgate.storage.migrate import migrate
+from workgate.storage.objects import SqlObjectStore
+from workgate.storage.sessions import SqlSessionStore
+from workgate.storage.sqlite import SqliteEngine
+from workgate.storage.sweeper import Sweeper
+
+
+class Database:
+    """The stores over one engine.
+
+    Args:
+        engine: a database of today's schema.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.installation = SqlInstallationStore(engine)
+        self.environments = SqlEnvironmentStore(engine)
+        self.users = SqlUserStore(engine)
+        self.applications = SqlApplicationStore(engine)
+        self.authorizations = SqlAuthorizationStore(engine)
+        self.sessions = SqlSessionStore(engine)
+        self.objects = SqlObjectStore(engine)
+        self.audit = SqlAuditStore(engine)
+        self.sweeper = Sweeper(engine)
+
+    async def close(self) -> None:
+        """Write what is under way, then close."""
+        await self.engine.close()
+
+
+def open_embedded(path: Path, now: Milliseconds) -> Database:
+    """Open a SQLite file, created or migrated first.
+
+    Args:
+        path: the database file.
+        now: the present instant, for what a migration writes.
+
+    Raises:
+        StoreUnavailable: the file cannot be used; the message says why.
+    """
+    migrate(path, now)
+    return Database(SqliteEngine(path))
+
+
+def open_postgres(url: str) -> Database:
+    """Prepare to use a PostgreSQL database; connections are made when they are needed.
+
+    Raises:
+        ValueError: the address cannot be understood.
+    """
+    # Whoever uses the embedded database need not wait for the driver of the other one.
+    from workgate.storage.postgres import PostgresEngine  # noqa: PLC0415
+
+    return Database(PostgresEngine(url))
+
+
+async def require_schema(database: Database) -> None:
+    """Make sure that the database can be reached and is of a schema that suits; the embedded one is when it is open.
+
+    Raises:
+        StoreUnavailable: it is not; the message says what to do.
+    """
+    if not isinstance(database.engine, SqliteEngine):
+        from workgate.storage import postgres_schema  # noqa: PLC0415 - as above
+
+        await postgres_schema.require_schema(database.engine)  # type: ignore[arg-type]  # it is the other engine

@@ -1,0 +1,301 @@
+"""The engine over PostgreSQL: an operation is one statement, one round trip and one commit, alone or with others.
+
+A statement over many operations that fails is made anew for each of them alone, so one bad value spoils nobody
+else's. A connection that breaks while a change is under way leaves its outcome unknown, and that is what the caller
+is told; a read is tried once more on another connection.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.sql import ClauseElement, Select
+
+from workgate.domain.ids import Milliseconds
+from workgate.domain.ports import AlreadyExists, OutcomeUnknown, StoreUnavailable
+from workgate.storage.batches import change_of, many_rows, one_row, read_of
+from workgate.storage.connections import Connection, Connections, NothingTouched, PostgresLimits
+from workgate.storage.engine import Change, Key, Prepared, Row, Values
+from workgate.storage.gathering import Asked, Gathering, Outcome, Take
+
+_LOG = logging.getLogger(__name__)
+_TRIES_OF_POSTED = 3
+_CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # the library does not type it
+# After these nobody knows whether a change was made; after any other error of the server it was not.
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
+)
+
+T = TypeVar("T")
+
+
+def postgres_address(url: str, limits: PostgresLimits) -> tuple[str, PostgresLimits]:
+    """Take our own parameters out of a database address.
+
+    ``pooler=transaction`` says that a pooler in transaction mode stands between, ``connections=8`` how many each
+    process opens. All others are the driver's: ``sslmode``, ``sslrootcert``, ``target_session_attrs`` and so on.
+
+    Raises:
+        ValueError: a parameter has a value that it cannot have.
+    """
+    parts = urlsplit(url)
+    kept = []
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name == "pooler":
+            if value != "transaction":
+                raise ValueError("the database address has pooler=transaction, or no pooler")
+            limits = replace(limits, pooled=True)
+        elif name == "connections":
+            if not value.isdecimal() or not 1 <= int(value) <= 1000:
+                raise ValueError("the database address has connections=N, from 1 to 1000")
+            limits = replace(limits, connections=int(value))
+        else:
+            kept.append((name, value))
+    return urlunsplit(parts._replace(query=urlencode(kept))), limits
+
+
+class PostgresEngine:
+    """A PostgreSQL database, for one process of any number. It belongs to the event loop that first uses it.
+
+    Args:
+        url: ``postgresql://…`` as the driver takes it, with the parameters of ``postgres_address``.
+        limits: how many connections, and how long everything may take.
+
+    Raises:
+        ValueError: the address cannot be understood.
+    """
+
+    def __init__(self, url: str, limits: PostgresLimits | None = None) -> None:
+        self._address, self._limits = postgres_address(url, limits or PostgresLimits())
+        self._connections = Connections(self.connect, at_most=self._limits.connections, patience=self._limits.patience)
+        self._gatherings: list[Gathering] = []
+
+    def prepare(self, statement: ClauseElement) -> Prepared:
+        """Compile a statement for PostgreSQL."""
+        return Prepared(statement, _DIALECT)
+
+    def lookup(self, statement: ClauseElement) -> "PostgresLookup":
+        """Compile a read; see ``Engine``."""
+        if not isinstance(statement, Select):
+            raise TypeError("a lookup is a select")
+        one, many = (self.prepare(read_of(statement, source)) for source in (one_row, many_rows))
+        return PostgresLookup(self._gathering(one, many, key=(), attempts=2))
+
+    def operation(self, *steps: ClauseElement, key: Key) -> "PostgresOperation":
+        """Compile a change; see ``Engine``."""
+        one, many = (self.prepare(change_of(steps, key, source)) for source in (one_row, many_rows))
+        return PostgresOperation(self._gathering(one, many, key=tuple(key), attempts=1))
+
+    async def fetch(self, statement: Prepared, values: Values) -> Sequence[Row]:
+        """Read rows of what is committed; see ``Engine``."""
+        return await self._read(statement.sql, statement.bind(values))
+
+    async def apply(self, change: Change) -> Sequence[Row] | None:
+        """Make a change durably; see ``Engine``."""
+        return await self._using(partial(_apply, change))
+
+    async def time(self) -> Milliseconds | None:
+        """The database's clock; see ``Engine``."""
+        return Milliseconds((await self._read(_CLOCK, ()))[0][0])
+
+    async def flush(self) -> None:
+        """Wait until everything that was handed over is written; see ``Engine``."""
+        await asyncio.gather(*(gathering.finish() for gathering in self._gatherings))
+
+    async def close(self) -> None:
+        """Write what was handed over, then close."""
+        await self.flush()
+        await self._connections.close()
+
+    async def connect(self) -> Connection:
+        """Open a connection of its own, which the caller closes. Raises what the driver raises."""
+        limits = self._limits
+        raw = await asyncpg.connect(
+            self._address,
+            timeout=limits.connect,
+            statement_cache_size=0,
+            server_settings={} if limits.pooled else limits.settings,
+        )
+        if not limits.pooled and await raw.fetchval("SELECT current_setting('synchronous_commit')") == "off":
+            await raw.execute("SET synchronous_commit = on")  # an answer leaves when its commit is on disk
+        return Connection(raw, limits)
+
+    async def _read(self, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
+        async def read(connection: Connection) -> Sequence[Row]:
+            return (await connection.fetch(sql, arguments))[0]
+
+        try:
+            return await self._using(read)
+        except OutcomeUnknown:
+            return await self._using(read)
+
+    async def _using(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do some work on a connection, and give it back or throw it away. Raises as ``Engine.apply`` does."""
+        connection = await self._connections.acquire()
+        try:
+            result = await work(connection)
+        except BaseException as error:
+            translated = self._after(connection, error)
+            if translated is error:
+                raise
+            raise translated from error
+        self._connections.release(connection)
+        return result
+
+    def _after(self, connection: Connection, error: BaseException) -> BaseException:
+        """See to the connection on which an error came, and give the error that it is to the stores."""
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            # The server became a standby: what leads to it leads nowhere, and the address may name another one.
+            self._connections.discard(connection)
+            self._connections.discard_idle()
+            return StoreUnavailable(f"the database takes no changes: {error}")
+        if isinstance(error, _LOST) and not isinstance(error, ValueError):
+            self._connections.discard(connection)
+            reason = str(error) or type(error).__name__
+            return OutcomeUnknown(f"the database's answer was lost: {reason}")
+        if isinstance(error, asyncpg.PostgresError):
+            self._connections.release(connection)
+            if isinstance(error, asyncpg.UniqueViolationError):
+                return AlreadyExists("the key is taken")
+            return StoreUnavailable(f"the database refused: {type(error).__name__}: {error}")
+        self._connections.discard(connection)
+        return error
+
+    def _gathering(self, one: Prepared, many: Prepared, *, key: tuple[str, ...], attempts: int) -> Gathering:
+        async def send(take: Take) -> None:
+            await self._send(made, take, one, many, attempts)
+
+        made = Gathering(send, key)
+        self._gatherings.append(made)
+        return made
+
+    async def _send(self, kind: Gathering, take: Take, one: Prepared, many: Prepared, attempts: int) -> None:
+        """Carry out what ``take`` gives once there is a connection; whatever happens, everyone is answered."""
+        batch: list[Asked] = []
+
+        async def carry_out(connection: Connection) -> list[Outcome]:
+            batch.extend(() if batch else take())
+            return await _carry_out(connection, batch, one, many)
+
+        error: Exception = StoreUnavailable("nothing was tried")
+        for _ in range(attempts):
+            try:
+                outcomes = await self._using(carry_out)
+            except OutcomeUnknown as lost:
+                error = lost
+            except Exception as failed:
+                error = failed
+                break
+            else:
+                for asked, outcome in zip(batch, outcomes, strict=True):
+                    asked.answer(outcome)
+                return
+        if len(batch) > 1 and not isinstance(error, OutcomeUnknown):
+            _LOG.debug("a batch of %d is taken apart: %s", len(batch), error)
+            for asked in batch:
+                await self._send(kind, partial(list, (asked,)), one, many, attempts)
+            return
+        while not batch and (more := take()):  # there was no connection, for none of those who wait
+            _fail(kind, more, error)
+        _fail(kind, batch, error)
+
+
+def _fail(kind: Gathering, batch: Sequence[Asked], error: Exception) -> None:
+    """Tell who waits; what nobody waits for is tried again, since a record that is there already does no harm."""
+    for asked in batch:
+        if asked.future is not None:
+            asked.fail(error)
+        elif asked.tries < _TRIES_OF_POSTED and isinstance(error, OutcomeUnknown):
+            asked.tries += 1
+            kind.add(asked)
+        elif not isinstance(error, AlreadyExists):
+            _LOG.error("a change that nobody waits for failed: %s", error)
+
+
+async def _carry_out(connection: Connection, batch: Sequence[Asked], one: Prepared, many: Prepared) -> list[Outcome]:
+    """Send one statement, and sort its rows by whose they are."""
+    outcomes: list[Outcome] = [[] for _ in batch]
+    if len(batch) == 1:
+        rows, _ = await connection.fetch(one.sql, one.bind(batch[0].values))
+    else:
+        columns = {name: [asked.values[name] for asked in batch] for name in many.names}
+        rows, _ = await connection.fetch(many.sql, many.bind(columns))
+    for row in rows:
+        outcomes[row[0] - 1].append(row[1:])
+    return outcomes
+
+
+async def _apply(change: Change, connection: Connection) -> Sequence[Row] | None:
+    (first, values), *rest = change.steps
+    if not rest and not change.before:
+        return _rows_of(first, await connection.fetch(first.sql, first.bind(values)))
+    try:
+        async with connection.transaction():
+            for step, step_values in change.before:
+                await connection.fetch_within(step.sql, step.bind(step_values))
+            rows = _rows_of(first, await connection.fetch_within(first.sql, first.bind(values)))
+            if rows is None:
+                raise NothingTouched
+            for step, step_values in rest:
+                await connection.fetch_within(step.sql, step.bind(step_values))
+    except NothingTouched:
+        return None
+    return rows
+
+
+def _rows_of(statement: Prepared, result: tuple[Sequence[Row], int]) -> Sequence[Row] | None:
+    rows, touched = result
+    if statement.returns_rows:
+        return rows or None
+    return [(touched,)] if touched else None
+
+
+class PostgresLookup:
+    """``engine.Lookup`` on PostgreSQL."""
+
+    __slots__ = ("_gathering",)
+
+    def __init__(self, gathering: Gathering) -> None:
+        self._gathering = gathering
+
+    async def __call__(self, values: Values) -> Sequence[Row]:
+        """Read; see ``Lookup``."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._gathering.add(Asked(values, future))
+        return await future
+
+
+class PostgresOperation:
+    """``engine.Operation`` on PostgreSQL."""
+
+    __slots__ = ("_gathering",)
+
+    def __init__(self, gathering: Gathering) -> None:
+        self._gathering = gathering
+
+    async def __call__(self, values: Values) -> Row | None:
+        """Make it durably; see ``Operation``."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._gathering.add(Asked(values, future))
+        rows = await future
+        return rows[0] if rows else None
+
+    def post(self, values: Values) -> None:
+        """Make it without waiting; see ``Operation``. Under overload it is dropped and logged."""
+        try:
+            self._gathering.add(Asked(values, None))
+        except StoreUnavailable as error:
+            _LOG.error("a change that nobody waits for was dropped: %s", error)
