@@ -21,6 +21,8 @@ demo:
 test:
 	@scripts/setup.sh test
 	@.venv/bin/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@echo 'The statements once more, over PostgreSQL:'
+	@.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --engine postgres tests/spec $(PYTEST_ARGS)
 
 check:
 	@scripts/setup.sh check

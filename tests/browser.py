@@ -131,6 +131,11 @@ class World:
             return self.http(environment).post(TOKEN, data=dict(params), **more)
         return self.http(environment).post(TOKEN, data={"client_id": application.client_id, **params}, **more)
 
+    def another_node(self) -> StandIn:
+        """A second server over the same database, with the same keys and a clock of its own."""
+        here = self.stand_in
+        return StandIn(folder=here.folder, database_url=here.workgate.settings.database_url)
+
     def redeem(self, registered: Registered, code: str, **params: str) -> httpx.Response:
         """Exchange a code."""
         asked = {
@@ -161,9 +166,23 @@ class World:
         return answer.status_code == 200
 
 
+_new_database: Callable[[], str] | None = None
+
+
+@contextmanager
+def worlds_on(new_database: Callable[[], str]) -> Iterator[None]:
+    """Have worlds keep their data in databases that this gives, one after the other, instead of embedded ones."""
+    global _new_database  # noqa: PLW0603 - how the whole test session runs is decided once
+    _new_database = new_database
+    yield
+    _new_database = None
+
+
 @contextmanager
 def a_world(**settings: Any) -> Iterator[World]:
     """Make a world and run it."""
+    if _new_database is not None:
+        settings["database_url"] = _new_database()
     with StandIn(**settings) as stand_in:
         acme, preview = stand_in.create_org("acme", ("my", "preview"), name="Acme")
         (globex,) = stand_in.create_org("globex", name="Globex")

@@ -6,7 +6,12 @@ import pytest
 
 from tests.browser import World, a_world
 
-pytest_plugins = ["tests.plugins.no_skips_in_ci", "tests.plugins.spec_matrix", "tests.database.fixtures"]
+pytest_plugins = [
+    "tests.plugins.no_skips_in_ci",
+    "tests.plugins.spec_matrix",
+    "tests.plugins.engine_option",
+    "tests.database.fixtures",
+]
 
 
 @pytest.fixture

@@ -6,21 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.contract.kit import START, Stores
-from tests.database.cluster import Cluster
+from tests.database.migrated import migrated
 
 from workgate.storage.database import Database, open_embedded, open_postgres
-from workgate.storage.postgres import PostgresEngine
-from workgate.storage.upgrade import upgrade_postgres
 
 ENGINES = ("sqlite", "postgres")
-
-
-def migrated(cluster: Cluster) -> str:
-    """The address of a new database of today's schema."""
-    template, is_new = cluster.template("workgate_schema")
-    if is_new:
-        asyncio.run(upgrade_postgres(PostgresEngine(cluster.url(template)), START))
-    return cluster.url(cluster.database(template))
 
 
 @pytest.fixture(params=ENGINES)

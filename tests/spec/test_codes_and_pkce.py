@@ -10,7 +10,6 @@ import pytest
 from tests.browser import CHALLENGE, TOKEN, VERIFIER, Browser, World, at_once, authorize_params
 
 from workgate.service.applications import Registered
-from workgate.testing import StandIn
 
 PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 OTHER_VERIFIER = VERIFIER[::-1]
@@ -107,7 +106,7 @@ def test_parallel_redeemers_on_two_nodes(world: World) -> None:
     browser = world.browser()
     code = code_for(browser, world.web)
     asked = redemption(world.web, code)
-    with StandIn(folder=world.stand_in.folder) as node:
+    with world.another_node() as node:
         here, there = world.http(), node.client()
         calls = [partial(http.post, TOKEN, data=asked) for http in (here, there) for _ in range(25)]
         answers = at_once(calls)

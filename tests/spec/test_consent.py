@@ -16,7 +16,6 @@ from tests.browser import (
 )
 
 from workgate.domain.oauth import ConsentPolicy
-from workgate.testing import StandIn
 
 
 def consent_page(world: World, browser: Browser, **params: str) -> httpx.Response:
@@ -261,7 +260,7 @@ def test_page_names_everybody_and_escapes_what_developers_wrote(shared: World, a
 
 @pytest.mark.spec("RFC 6749", "10.12", "a replayed consent does nothing")
 def test_replay_at_a_second_node(world: World) -> None:
-    with StandIn(folder=world.stand_in.folder) as node:
+    with world.another_node() as node:
         browser = world.browser()
         browser.sign_in()
         elsewhere = node.client()

@@ -13,7 +13,6 @@ from tests.browser import REVOKE, TOKEN, Browser, World, a_world, at_once, autho
 
 from workgate.domain.ids import ClientId
 from workgate.service.applications import Registered
-from workgate.testing import StandIn
 
 Pair = dict[str, Any]
 
@@ -281,7 +280,7 @@ def test_parallel_refreshers(shared: World, ann: Browser, kind: str) -> None:
 def test_parallel_refreshers_on_two_nodes(world: World) -> None:
     pair = world.connect(world.web)
     asked = refresh_of(world.web, pair["refresh_token"])
-    with StandIn(folder=world.stand_in.folder) as node:
+    with world.another_node() as node:
         here, there = world.http(), node.client()
         answers = at_once([partial(http.post, TOKEN, data=asked) for http in (here, there) for _ in range(25)])
         there.close()

@@ -2,7 +2,15 @@
 
 import typer
 
-from workgate.cli import app_commands, audit_commands, key_commands, org_commands, serve, user_commands
+from workgate.cli import (
+    app_commands,
+    audit_commands,
+    database_commands,
+    key_commands,
+    org_commands,
+    serve,
+    user_commands,
+)
 from workgate.cli.demo import demo
 
 cli = typer.Typer(
@@ -20,4 +28,6 @@ cli.add_typer(key_commands.keys, name="keys", help="The key ring, under which al
 cli.add_typer(key_commands.epoch, name="epoch", help="The installation's epoch.")
 cli.add_typer(audit_commands.commands, name="audit", help="What happened, and what a reference stands for.")
 cli.command("serve")(serve.serve)
+cli.command("migrate")(database_commands.migrate)
+cli.command("copy")(database_commands.copy)
 cli.command("demo")(demo)

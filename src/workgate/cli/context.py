@@ -32,7 +32,7 @@ Lane = Annotated[str, typer.Option("--lane", help="The lane.")]
 
 _DURATION = re.compile(r"(\d{1,9})([smhdw]?)")
 _UNIT = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_FAILURES = (
+FAILURES = (
     Problem,
     StoreUnavailable,
     AlreadyExists,
@@ -70,7 +70,7 @@ def run(database: str | None, work: Callable[[Workgate], Coroutine[None, None, T
 
     try:
         return asyncio.run(within_loop())
-    except _FAILURES as error:
+    except FAILURES as error:
         fail(str(error))
 
 

@@ -45,7 +45,7 @@ class StandIn:
     """A running Workgate; use it in a ``with`` statement.
 
     Args:
-        folder: where its database lives; by default a temporary one.
+        folder: where its database and its key ring live; by default a temporary one.
         settings: any of ``ops.settings.Settings``, by name.
     """
 
@@ -53,8 +53,11 @@ class StandIn:
         self._temporary = tempfile.TemporaryDirectory() if folder is None else None
         self.folder = Path(self._temporary.name) if self._temporary else Path(str(folder))
         self.clock = HeldClock()
-        database = f"sqlite:///{self.folder / 'workgate.db'}"
-        self.workgate = Workgate(load_settings({}, **{"database_url": database, **settings}), clock=self.clock)
+        own = {
+            "database_url": f"sqlite:///{self.folder / 'workgate.db'}",
+            "keys": f"file:{self.folder.absolute() / 'workgate.keys'}",
+        }
+        self.workgate = Workgate(load_settings({}, **{**own, **settings}), clock=self.clock)
         self._listener = listen("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://localhost:{self.port}"

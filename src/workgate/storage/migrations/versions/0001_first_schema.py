@@ -18,7 +18,8 @@ def upgrade() -> None:
     _create_sessions()
     _create_objects()
     _create_audit_events()
-    installation = sa.table("installation", *(sa.column(name) for name in ("installation_id", "epoch", "created_at")))
+    columns = (sa.column(name, sa.BigInteger()) for name in ("installation_id", "epoch", "created_at"))
+    installation = sa.table("installation", *columns)
     now = context.config.attributes["now"]
     op.execute(installation.insert().values(installation_id=1, epoch=1, created_at=now))
 
