@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workgate.crypto.tokens import TokenKind
-from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType
 from workgate.ops.settings import load_settings
@@ -57,7 +56,7 @@ async def _prepare(database: Path, live: int, codes: int) -> Pool:
                 key_id=workgate.mint.current_key(now),
                 now=now,
                 code_expires_at=Milliseconds(now + 3_600_000),
-                record=workgate.audit.entry(AuditEvent.CONSENT_GIVEN, environment),
+                note=workgate.audit.note(now, None),
             )
             row = await store.authorization(environment.environment_id, row_id)
             if row is None:
@@ -82,7 +81,7 @@ async def _prepare(database: Path, live: int, codes: int) -> Pool:
                 key_id=row.key_id,
                 now=now,
                 limits=environment.session_limits(now),
-                record=workgate.audit.entry(AuditEvent.CODE_REDEEMED, environment),
+                note=workgate.audit.note(now, None),
             )
             pool.refresh_tokens.append(derive(TokenKind.REFRESH, 1))
             pool.session_ids.append(derive(TokenKind.SESSION, 1))

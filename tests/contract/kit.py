@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from tests.builders import a_user, an_application
 
 from workgate.domain.accounts import Environment, SessionLimits, User
-from workgate.domain.audit import AuditEvent, AuditRecord
+from workgate.domain.audit import AuditEvent, AuditNote, AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId, RowIds
 from workgate.domain.oauth import Application, Authorization
 from workgate.storage.database import Database
@@ -121,7 +121,7 @@ class Stores:
             key_id=1,
             now=START,
             code_expires_at=at(120),
-            record=self.record(AuditEvent.CONSENT_GIVEN, whose.environment_id),
+            note=self.note(),
         )
 
     def record(self, event: AuditEvent, environment_id: EnvironmentId | None = None) -> AuditRecord:
@@ -129,10 +129,9 @@ class Stores:
         where = self.acme.environment_id if environment_id is None else environment_id
         return AuditRecord(environment_id=where, event_id=self.ids.next(START), at=START, event=event)
 
-    def events(self) -> list[AuditEvent]:
-        """What is on acme's audit log, oldest first."""
-        records = self.run(self.database.audit.latest(self.acme.environment_id, 1000))
-        return [record.event for record in reversed(records)]
+    def note(self) -> AuditNote:
+        """What a store needs to write its own change down."""
+        return AuditNote(self.ids.next(START), "192.0.2.1")
 
     def read(self, row_id: RowId, environment: Environment | User | None = None) -> Authorization:
         """Give an authorization that is there, by default in acme."""
@@ -155,8 +154,7 @@ class Stores:
 
     async def redeeming(self, seen: Authorization, now: Milliseconds = START) -> bool:
         """Redeem the code."""
-        record = self.record(AuditEvent.CODE_REDEEMED, seen.environment_id)
-        return await self.database.authorizations.redeem(seen, key_id=1, now=now, limits=limits(now), record=record)
+        return await self.database.authorizations.redeem(seen, key_id=1, now=now, limits=limits(now), note=self.note())
 
     async def rotating(
         self,
@@ -175,7 +173,7 @@ class Stores:
             consented_after=consented_after,
             active_after=active_after,
             limits=limits(now),
-            record=self.record(AuditEvent.TOKEN_REFRESHED, seen.environment_id),
+            note=self.note(),
         )
 
     async def renewing(
@@ -188,7 +186,7 @@ class Stores:
             consented_after=NEVER,
             active_after=active_after,
             limits=limits(now),
-            record=self.record(AuditEvent.TOKEN_REFRESHED, seen.environment_id),
+            note=self.note(),
         )
 
     async def revoking(self, seen: Authorization, now: Milliseconds = START) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from tests.contract.kit import DAY, HOUR, Stores, at, limits
 
 from workgate.domain.accounts import SESSION_SLOTS, SessionOrigin, why_dead
+from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import RowId
 from workgate.domain.oauth import AuthorizationStatus
 
@@ -245,3 +246,32 @@ def test_the_epoch_is_raised_for_all(stores: Stores) -> None:
     assert session is None or session.epoch == 4
     assert not stores.run(stores.rotating(seen))
     assert stores.active().epoch == 4
+
+
+def test_a_change_is_on_the_audit_log_if_it_happened(stores: Stores) -> None:
+    pending = stores.pending()
+    assert stores.run(stores.redeeming(pending))
+    assert not stores.run(stores.redeeming(pending))
+    first = stores.read(pending.authorization_id)
+    assert stores.run(stores.rotating(first))
+    assert not stores.run(stores.rotating(first))
+    second = stores.read(pending.authorization_id)
+    assert stores.run(stores.renewing(second)) == 3
+    assert stores.run(stores.revoking(second))
+    assert not stores.run(stores.revoking(second))
+    assert stores.run(stores.renewing(second)) is None
+    records = stores.run(stores.database.audit.latest(stores.acme.environment_id, 100))
+    assert [record.event for record in reversed(records)] == [
+        AuditEvent.CONSENT_GIVEN,
+        AuditEvent.CODE_REDEEMED,
+        AuditEvent.TOKEN_REFRESHED,
+        AuditEvent.TOKEN_REFRESHED,
+        AuditEvent.TOKEN_REVOKED,
+    ]
+    for record in records[1:]:
+        assert (record.actor, record.client_id, record.address, record.at) == (
+            stores.ann.user_id,
+            stores.app.client_id,
+            "192.0.2.1",
+            at(0),
+        )

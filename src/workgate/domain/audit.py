@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from workgate.domain.ids import EnvironmentId, Milliseconds, RowId
 
@@ -23,6 +24,13 @@ class AuditEvent(StrEnum):
     REFRESH_REPLAYED = "refresh_replayed"
     TOKEN_REFUSED = "token_refused"
     TOKEN_REVOKED = "token_revoked"
+
+
+class AuditNote(NamedTuple):
+    """What a store needs besides what it knows, to write its own change on the audit log, in the same commit."""
+
+    event_id: RowId
+    address: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

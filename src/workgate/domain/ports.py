@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from workgate.domain.accounts import Environment, Session, SessionLimits, SessionOrigin, SignInRecord, User
-from workgate.domain.audit import AuditRecord
+from workgate.domain.audit import AuditNote, AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.oauth import Application, Authorization, ClientSecret
 from workgate.domain.objects import ObjectQuery, StoredObject
@@ -111,7 +111,7 @@ class ApplicationStore(Protocol):
 class AuthorizationStore(Protocol):
     """Authorizations. Each of these changes is one conditional write whose outcome decides.
 
-    The ``record`` of a change is written on the audit log with it, in the same commit, if it happens.
+    A change is on the audit log if it happened: its record is written with it, in the same commit.
     """
 
     async def authorization(self, environment_id: EnvironmentId, authorization_id: RowId) -> Authorization | None:
@@ -130,7 +130,7 @@ class AuthorizationStore(Protocol):
         key_id: int,
         now: Milliseconds,
         code_expires_at: Milliseconds,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> bool:
         """Record a consent whose code is pending; False: it was recorded before, so issue nothing."""
 
@@ -141,7 +141,7 @@ class AuthorizationStore(Protocol):
         key_id: int,
         now: Milliseconds,
         limits: SessionLimits,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> bool:
         """Consume the code and open session 1; False: somebody else did, or it expired: read again."""
 
@@ -154,7 +154,7 @@ class AuthorizationStore(Protocol):
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> bool:
         """Advance generation and session by one. False: it changed or expired meanwhile: read again.
 
@@ -170,7 +170,7 @@ class AuthorizationStore(Protocol):
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> int | None:
         """Open another session, the generation stays; its sequence, or None: read again."""
 

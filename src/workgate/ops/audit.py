@@ -3,8 +3,8 @@
 import re
 
 from workgate.domain.accounts import Environment
-from workgate.domain.audit import AuditEvent, AuditRecord
-from workgate.domain.ids import Clock, Entropy, RowIds
+from workgate.domain.audit import AuditEvent, AuditNote, AuditRecord
+from workgate.domain.ids import Clock, Entropy, Milliseconds, RowIds
 from workgate.domain.limits import FailureLimit
 from workgate.domain.ports import AuditStore
 from workgate.ops.telemetry import log_refusal
@@ -61,6 +61,10 @@ class AuditLog:
             reference=reference,
             reason=None if reason is None else _without_secrets(reason),
         )
+
+    def note(self, now: Milliseconds, address: str | None) -> AuditNote:
+        """Make the note of a change that its store writes down by itself."""
+        return AuditNote(self._ids.next(now), address)
 
     def record(self, entry: AuditRecord) -> None:
         """Write down that something happened; returns at once."""

@@ -214,7 +214,7 @@ class AuthorizeService:
             key_id=key_id,
             now=now,
             code_expires_at=Milliseconds(now + application.code_seconds * 1000),
-            record=self._entry(visit, session, application, AuditEvent.CONSENT_GIVEN),
+            note=self._audit.note(now, visit.address),
         ):
             return None
         code = self._mint.derive(

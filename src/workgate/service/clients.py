@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from workgate.crypto.tokens import Mint, TokenKind, read_token
 from workgate.domain.accounts import Environment
-from workgate.domain.audit import AuditEvent, AuditRecord
+from workgate.domain.audit import AuditEvent, AuditNote, AuditRecord
 from workgate.domain.ids import Clock, Milliseconds, RowId
 from workgate.domain.limits import FailureLimit
 from workgate.domain.oauth import Application, Authorization
@@ -142,6 +142,10 @@ class ClientDesk:
             address=client.request.address,
             reason=reason,
         )
+
+    def note(self, client: Client, now: Milliseconds) -> AuditNote:
+        """Make the note of what this client is about to do, which its store writes down."""
+        return self._audit.note(now, client.request.address)
 
     def record(self, client: Client, event: AuditEvent, actor: str, reason: str | None = None) -> None:
         """Write down what this client did."""

@@ -101,7 +101,7 @@ class TokenService:
                         key_id=key_id,
                         now=now,
                         limits=client.request.environment.session_limits(now),
-                        record=self._desk.entry(client, AuditEvent.CODE_REDEEMED, authorization.user_id),
+                        note=self._desk.note(client, now),
                     ):
                         return self._pair(client, authorization, key_id=key_id, generation=1, sequence=1)
                 case unreachable:
@@ -166,7 +166,7 @@ class TokenService:
             consented_after=consented_after,
             active_after=active_after,
             limits=client.request.environment.session_limits(now),
-            record=self._desk.entry(client, AuditEvent.TOKEN_REFRESHED, authorization.user_id),
+            note=self._desk.note(client, now),
         ):
             return None
         return self._pair(
@@ -185,7 +185,7 @@ class TokenService:
             consented_after=consented_after,
             active_after=active_after,
             limits=client.request.environment.session_limits(now),
-            record=self._desk.entry(client, AuditEvent.TOKEN_REFRESHED, authorization.user_id),
+            note=self._desk.note(client, now),
         )
         if sequence is None:
             return None

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Insert, bindparam, insert, select, true
+from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import EnvironmentId
@@ -15,9 +17,14 @@ _COLUMNS = tuple(field.name for field in fields(AuditRecord))
 _pick = attrgetter(*_COLUMNS)
 
 
-def append_record() -> Insert:
-    """The statement that writes a record, alone or as a step of the operation that it tells of."""
-    return insert(table).from_select(list(_COLUMNS), select(*(given(table.c[name]) for name in _COLUMNS)).where(true()))
+def append_record(**known: ColumnElement[Any]) -> Insert:
+    """The statement that writes a record, alone or as a step of the operation that it tells of.
+
+    Args:
+        known: columns that the operation knows otherwise than as a parameter of the column's name.
+    """
+    values = [known.get(name, given(table.c[name])) for name in _COLUMNS]
+    return insert(table).from_select(list(_COLUMNS), select(*values).where(true()))
 
 
 def record_values(record: AuditRecord) -> dict[str, object]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import Insert, String, and_, insert, literal_column, null, select, update
 from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SessionLimits, SessionOrigin
-from workgate.domain.audit import AuditRecord
+from workgate.domain.audit import AuditEvent, AuditNote, AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.oauth import Authorization, AuthorizationStatus
 from workgate.storage.audit import append_record, record_values
@@ -46,6 +46,8 @@ _this_generation: ColumnElement[bool] = and_(
 )
 _now = given(table.c.active_at, "now")
 _KEY = {"environment_id": table.c.environment_id, "row_id": table.c.authorization_id}
+_PASSED_ON = (table.c.session_sequence.label("sequence"), table.c.user_id, table.c.client_id, table.c.salt)
+"""What the row tells to the steps that follow: the session and the record are of the same user and client."""
 _OVER = {"status": _REVOKED, "revoked_at": _now}
 
 
@@ -60,34 +62,33 @@ class SqlAuthorizationStore:
             insert(table).from_select(
                 list(_COLUMNS), select(*row).where(~select(table.c.status).where(_this_row).exists())
             ),
-            append_record(),
+            _append(AuditEvent.CONSENT_GIVEN, now=given(table.c.consented_at)),
             key=_KEY,
         )
-        opened = table.c.session_sequence.label("sequence")
         next_session = {"session_sequence": table.c.session_sequence + 1, "active_at": _now}
         key_id = given(table.c.key_id, "key")
         self._redeem = engine.operation(
             update(table)
             .where(_this_row, table.c.status == _PENDING, table.c.code_expires_at > _now)
             .values(status=_ACTIVE, generation=1, key_id=key_id, **next_session)
-            .returning(opened),
-            open_session(),
-            append_record(),
+            .returning(*_PASSED_ON),
+            _open_session(),
+            _append(AuditEvent.CODE_REDEEMED),
             key=_KEY,
         )
         self._rotate = engine.operation(
             update(table)
             .where(_this_generation, table.c.session_sequence == given(table.c.session_sequence, "seen_sequence"))
             .values(generation=table.c.generation + 1, key_id=key_id, rotated_at=_now, **next_session)
-            .returning(opened),
-            open_session(),
-            append_record(),
+            .returning(*_PASSED_ON),
+            _open_session(),
+            _append(AuditEvent.TOKEN_REFRESHED),
             key=_KEY,
         )
         self._renew = engine.operation(
-            update(table).where(_this_generation).values(next_session).returning(opened),
-            open_session(),
-            append_record(),
+            update(table).where(_this_generation).values(next_session).returning(*_PASSED_ON),
+            _open_session(),
+            _append(AuditEvent.TOKEN_REFRESHED),
             key=_KEY,
         )
         self._revoke = engine.operation(
@@ -167,10 +168,12 @@ class SqlAuthorizationStore:
         key_id: int,
         now: Milliseconds,
         code_expires_at: Milliseconds,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> bool:
         """Record a consent whose code is pending; see the port."""
-        values = record_values(record) | {
+        values = {
+            "event_id": note.event_id,
+            "address": note.address,
             "environment_id": environment_id,
             "row_id": authorization_id,
             "client_id": client_id,
@@ -196,10 +199,10 @@ class SqlAuthorizationStore:
         key_id: int,
         now: Milliseconds,
         limits: SessionLimits,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> bool:
         """Consume the code and open session 1; see the port."""
-        values = _values(authorization, now, limits, record)
+        values = _values(authorization, now, limits, note)
         values["key"] = key_id
         return await self._redeem(values) is not None
 
@@ -212,10 +215,10 @@ class SqlAuthorizationStore:
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> bool:
         """Advance by one generation; see the port."""
-        values = _values(authorization, now, limits, record)
+        values = _values(authorization, now, limits, note)
         values["key"] = key_id
         values["seen_sequence"] = authorization.session_sequence
         values["consented_after"] = consented_after
@@ -230,10 +233,10 @@ class SqlAuthorizationStore:
         consented_after: Milliseconds,
         active_after: Milliseconds,
         limits: SessionLimits,
-        record: AuditRecord,
+        note: AuditNote,
     ) -> int | None:
         """Open another session; see the port."""
-        values = _values(authorization, now, limits, record)
+        values = _values(authorization, now, limits, note)
         values["consented_after"] = consented_after
         values["active_after"] = active_after
         row = await self._renew(values)
@@ -256,26 +259,36 @@ class SqlAuthorizationStore:
 
 
 def _values(
-    authorization: Authorization, now: Milliseconds, limits: SessionLimits, record: AuditRecord
+    authorization: Authorization, now: Milliseconds, limits: SessionLimits, note: AuditNote
 ) -> dict[str, object]:
-    """What every step of an operation on an authorization needs to know."""
-    values = record_values(record)
-    values |= {
+    """What every operation that opens a session needs to know."""
+    return {
         "environment_id": authorization.environment_id,
         "row_id": authorization.authorization_id,
         "seen_generation": authorization.generation,
         "now": now,
-        "origin": SessionOrigin.APPLICATION.value,
-        "user_id": authorization.user_id,
         "user_epoch": authorization.user_epoch,
-        "client_id": authorization.client_id,
-        "salt": authorization.salt,
-        "opened_at": now,
-        "last_seen_at": now,
         "idle_seconds": limits.idle_seconds,
         "absolute_expires_at": limits.absolute_expires_at,
+        "event_id": note.event_id,
+        "address": note.address,
     }
-    return values
+
+
+def _open_session() -> Insert:
+    origin = literal_column(f"'{SessionOrigin.APPLICATION}'", String)
+    return open_session(origin=origin, opened_at=_now, last_seen_at=_now)
+
+
+def _append(event: AuditEvent, now: ColumnElement[Any] = _now) -> Insert:
+    """The record of a change to which nothing needs to be explained."""
+    return append_record(
+        at=now,
+        event=literal_column(f"'{event}'", String),
+        actor=given(table.c.user_id),
+        reference=null(),
+        reason=null(),
+    )
 
 
 def _read_authorization() -> Select[Any]:

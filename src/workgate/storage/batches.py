@@ -1,15 +1,18 @@
 """Turns statements about one row into one statement about many: their parameters become columns of an input.
 
-``UPDATE t SET x = :x WHERE id = :id`` becomes ``WITH input AS (SELECT … FROM unnest(:x, :id)) UPDATE t SET x = input.x
-FROM input WHERE id = input.id``. What follows a first step becomes further data-modifying parts of the same
-statement, which see only the rows that the first step touched. So an operation is one round trip and one commit,
-alone or with a hundred others, and its text is derived, not written a second time.
+``UPDATE t SET x = :x WHERE id = :id`` becomes ``WITH input (x, id) AS (VALUES …) UPDATE t SET x = input.x FROM input
+WHERE id = input.id``. What follows a first step becomes further data-modifying parts of the same statement, which see
+only the rows that the first step touched. So an operation is one round trip and one commit, alone or with dozens of
+others, and its text is derived, not written a second time.
+
+Rows of values, not arrays: unnesting an array for each parameter cost PostgreSQL and the driver twice as much.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, CTE, Insert, Integer, Select, String, Text, and_, column, func, literal, select
+from sqlalchemy import CTE, Insert, Integer, Select, String, Text, and_, column, literal_column, select
+from sqlalchemy import values as sql_values
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.types import TypeEngine
@@ -39,40 +42,45 @@ def parameters_of(*statements: ClauseElement) -> Parameters:
     return found
 
 
-def one_row(parameters: Parameters) -> CTE:
-    """The input of a single call."""
-    values = [BindParameter(name, type_=kind, required=True).label(name) for name, kind in parameters.items()]
-    return select(*values, literal(1, Integer).label(ORDINAL)).cte("input")
-
-
-def many_rows(parameters: Parameters) -> CTE:
-    """The input of many calls: an array for each parameter."""
-    arrays = [BindParameter(name, type_=ARRAY(kind), required=True) for name, kind in parameters.items()]
+def input_of(parameters: Parameters, rows: int) -> CTE:
+    """The input of so many calls; the parameters of call 0 are named ``name.0`` and so on."""
+    if rows == 1:
+        values = [_parameter(name, 0, kind).label(name) for name, kind in parameters.items()]
+        return select(*values, literal_column("1", Integer).label(ORDINAL)).cte("input")
     columns = [column(name, kind) for name, kind in parameters.items()]
-    rows = func.unnest(*arrays).table_valued(*columns, with_ordinality=ORDINAL, name="row").render_derived()
-    return select(*(rows.c[name] for name in (*parameters, ORDINAL))).cte("input")
+    data = [
+        (*(_parameter(name, row, kind) for name, kind in parameters.items()), literal_column(str(row + 1), Integer))
+        for row in range(rows)
+    ]
+    return sql_values(*columns, column(ORDINAL, Integer), name="input").data(data).cte("input")
 
 
-def read_of(statement: Select[Any], source: Callable[[Parameters], CTE]) -> Select[Any]:
-    """A read for every row of the input; its first column is the ordinal."""
-    rows = source(parameters_of(statement))
-    read = _from_input(statement, rows)
-    columns = select(rows.c[ORDINAL], *read.selected_columns)
+def _parameter(name: str, row: int, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    return BindParameter(f"{name}.{row}", type_=kind, required=True)
+
+
+def read_of(statement: Select[Any], rows: int) -> Select[Any]:
+    """A read for so many calls; its first column is the ordinal."""
+    given = input_of(parameters_of(statement), rows)
+    read = _from_input(statement, given)
+    columns = select(given.c[ORDINAL], *read.selected_columns)
     return columns.select_from(*read.get_final_froms()).where(*_conditions(read))
 
 
-def change_of(steps: Sequence[ClauseElement], key: Key, source: Callable[[Parameters], CTE]) -> Select[Any]:
-    """An operation for every row of the input; it returns the ordinal and what the first step returns."""
+def change_parameters(steps: Sequence[ClauseElement]) -> Parameters:
+    """What the caller of an operation gives: not what its first step returns to the others."""
+    first = steps[0]
+    known = set(_returned_names(first)) - parameters_of(first).keys()
+    return {name: kind for name, kind in parameters_of(*steps).items() if name not in known}
+
+
+def change_of(steps: Sequence[ClauseElement], key: Key, rows: int) -> Select[Any]:
+    """An operation for so many calls; it returns the ordinal and what the first step returns."""
     first, *rest = steps
-    returned = _returned_names(first)
-    parameters = parameters_of(*steps)
-    for name in returned:
-        if name not in parameters_of(first):
-            parameters.pop(name, None)
-    rows = source(parameters)
-    decided = _decided(first, key, rows)
-    passed = _passed(decided, rows)
-    answer = select(*(decided.c[name] for name in (ORDINAL, *returned)))
+    given = input_of(change_parameters(steps), rows)
+    decided = _decided(first, key, given)
+    passed = _passed(decided, given)
+    answer = select(*(decided.c[name] for name in (ORDINAL, *_returned_names(first))))
     for number, step in enumerate(rest):
         answer = answer.add_cte(_cte(_from_input(step, passed), f"step_{number + 2}"))
     return answer

@@ -196,8 +196,10 @@ class Connections:
     async def close(self) -> None:
         """Close all that are idle; those in use are closed when they come back."""
         self._closed = True
-        for task in tuple(self._tasks):
+        opening = tuple(self._tasks)
+        for task in opening:
             task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
         idle, self._idle = self._idle, []
         self._count -= len(idle)
         await asyncio.gather(*(connection.close() for connection in idle))

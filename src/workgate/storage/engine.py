@@ -48,6 +48,11 @@ class Prepared:
         self.columns = _columns(statement)
         self.returns_rows = bool(self.columns)
 
+    def order_among(self, names: Sequence[str]) -> tuple[Sequence[int], list[Any]]:
+        """Where in a list of these parameters' values, followed by the statement's own, each of its values stands."""
+        place = {name: number for number, name in enumerate([*names, *self._fixed])}
+        return [place[name] for name in self._names], list(self._fixed.values())
+
     def bind(self, values: Values) -> Sequence[Any]:
         """Put the values in the statement's order."""
         if self._fixed:

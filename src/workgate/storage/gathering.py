@@ -6,6 +6,7 @@ several at a time, and a single caller never waits for company.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
@@ -13,7 +14,8 @@ from operator import itemgetter
 from workgate.domain.ports import StoreUnavailable
 from workgate.storage.engine import Row, Values
 
-_LARGEST_BATCH = 128
+BATCH_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""How many go together: a few sizes, each of which has its own statement."""
 _LONGEST_QUEUE = 10_000
 _MOST_UNDER_WAY = 4
 _OVERDUE_SECONDS = 0.005
@@ -106,16 +108,24 @@ class Gathering:
     def _take(self) -> list[Asked]:
         """The next batch, in the order of its rows: whoever locks several does so in the same order as others."""
         waiting = self._waiting
-        if len(waiting) == 1 or self._key is None:
-            return [waiting.popleft() for _ in range(min(len(waiting), _LARGEST_BATCH))]
+        if self._key is None or len(waiting) == 1:
+            return [waiting.popleft() for _ in range(_size_for(len(waiting)))]
         batch: dict[object, Asked] = {}
         later: list[Asked] = []
-        while waiting and len(batch) < _LARGEST_BATCH:
+        for _ in range(min(len(waiting), BATCH_SIZES[-1])):
             asked = waiting.popleft()
             row = self._key(asked.values)
             if row in batch:
                 later.append(asked)
             else:
                 batch[row] = asked
+        while len(batch) > _size_for(len(batch)):
+            later.append(batch.popitem()[1])
         waiting.extendleft(reversed(later))
         return [batch[row] for row in sorted(batch)]  # type: ignore[type-var]  # keys of one kind can be compared
+
+
+def _size_for(count: int) -> int:
+    """The largest size that so many fill."""
+    place = bisect_right(BATCH_SIZES, count)
+    return BATCH_SIZES[place - 1] if place else 0

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from operator import itemgetter
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
@@ -19,7 +20,7 @@ from sqlalchemy.sql import ClauseElement, Select
 
 from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import AlreadyExists, OutcomeUnknown, StoreUnavailable
-from workgate.storage.batches import change_of, many_rows, one_row, read_of
+from workgate.storage.batches import change_of, change_parameters, parameters_of, read_of
 from workgate.storage.connections import Connection, Connections, NothingTouched, PostgresLimits
 from workgate.storage.engine import Change, Key, Prepared, Row, Values
 from workgate.storage.gathering import Asked, Gathering, Outcome, Take
@@ -91,13 +92,13 @@ class PostgresEngine:
         """Compile a read; see ``Engine``."""
         if not isinstance(statement, Select):
             raise TypeError("a lookup is a select")
-        one, many = (self.prepare(read_of(statement, source)) for source in (one_row, many_rows))
-        return PostgresLookup(self._gathering(one, many, key=(), attempts=2))
+        kind = Kind(tuple(parameters_of(statement)), partial(read_of, statement))
+        return PostgresLookup(self._gathering(kind, key=(), attempts=2))
 
     def operation(self, *steps: ClauseElement, key: Key) -> "PostgresOperation":
         """Compile a change; see ``Engine``."""
-        one, many = (self.prepare(change_of(steps, key, source)) for source in (one_row, many_rows))
-        return PostgresOperation(self._gathering(one, many, key=tuple(key), attempts=1))
+        kind = Kind(tuple(change_parameters(steps)), partial(change_of, steps, key))
+        return PostgresOperation(self._gathering(kind, key=tuple(key), attempts=1))
 
     async def fetch(self, statement: Prepared, values: Values) -> Sequence[Row]:
         """Read rows of what is committed; see ``Engine``."""
@@ -129,8 +130,12 @@ class PostgresEngine:
             statement_cache_size=0,
             server_settings={} if limits.pooled else limits.settings,
         )
-        if not limits.pooled and await raw.fetchval("SELECT current_setting('synchronous_commit')") == "off":
-            await raw.execute("SET synchronous_commit = on")  # an answer leaves when its commit is on disk
+        try:
+            if not limits.pooled and await raw.fetchval("SELECT current_setting('synchronous_commit')") == "off":
+                await raw.execute("SET synchronous_commit = on")  # an answer leaves when its commit is on disk
+        except BaseException:
+            raw.terminate()
+            raise
         return Connection(raw, limits)
 
     async def _read(self, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
@@ -174,21 +179,22 @@ class PostgresEngine:
         self._connections.discard(connection)
         return error
 
-    def _gathering(self, one: Prepared, many: Prepared, *, key: tuple[str, ...], attempts: int) -> Gathering:
+    def _gathering(self, kind: "Kind", *, key: tuple[str, ...], attempts: int) -> Gathering:
         async def send(take: Take) -> None:
-            await self._send(made, take, one, many, attempts)
+            await self._send(made, take, kind, attempts)
 
         made = Gathering(send, key)
         self._gatherings.append(made)
         return made
 
-    async def _send(self, kind: Gathering, take: Take, one: Prepared, many: Prepared, attempts: int) -> None:
+    async def _send(self, waiting: Gathering, take: Take, kind: "Kind", attempts: int) -> None:
         """Carry out what ``take`` gives once there is a connection; whatever happens, everyone is answered."""
         batch: list[Asked] = []
 
         async def carry_out(connection: Connection) -> list[Outcome]:
             batch.extend(() if batch else take())
-            return await _carry_out(connection, batch, one, many)
+            # Another statement may have taken along all that waited, while this one waited for a connection.
+            return await kind.carry_out(connection, batch) if batch else []
 
         error: Exception = StoreUnavailable("nothing was tried")
         for _ in range(attempts):
@@ -206,11 +212,53 @@ class PostgresEngine:
         if len(batch) > 1 and not isinstance(error, OutcomeUnknown):
             _LOG.debug("a batch of %d is taken apart: %s", len(batch), error)
             for asked in batch:
-                await self._send(kind, partial(list, (asked,)), one, many, attempts)
+                await self._send(waiting, partial(list, (asked,)), kind, attempts)
             return
         while not batch and (more := take()):  # there was no connection, for none of those who wait
-            _fail(kind, more, error)
-        _fail(kind, batch, error)
+            _fail(waiting, more, error)
+        _fail(waiting, batch, error)
+
+
+class Kind:
+    """An operation or a lookup: its statement for each size of batch, compiled when that is first needed.
+
+    Args:
+        parameters: what each call gives, in this order.
+        statement_for: gives the statement for so many calls.
+    """
+
+    def __init__(self, parameters: tuple[str, ...], statement_for: Callable[[int], ClauseElement]) -> None:
+        self._parameters = parameters
+        self._row = _picking(parameters)
+        self._statement_for = statement_for
+        self._sized: dict[int, tuple[str, Callable[[list[Any]], Sequence[Any]], list[Any]]] = {}
+
+    async def carry_out(self, connection: Connection, batch: Sequence[Asked]) -> list[Outcome]:
+        """Send one statement, and sort its rows by whose they are."""
+        sized = self._sized.get(len(batch))
+        if sized is None:
+            sized = self._sized[len(batch)] = self._compiled(len(batch))
+        sql, in_order, fixed = sized
+        values = [value for asked in batch for value in self._row(asked.values)]
+        rows, _ = await connection.fetch(sql, in_order(values + fixed))
+        outcomes: list[Outcome] = [[] for _ in batch]
+        for row in rows:
+            outcomes[row[0] - 1].append(row[1:])
+        return outcomes
+
+    def _compiled(self, size: int) -> tuple[str, Callable[[list[Any]], Sequence[Any]], list[Any]]:
+        """The statement's text, what puts all calls' values and the statement's own in its order, and the latter."""
+        prepared = Prepared(self._statement_for(size), _DIALECT)
+        given = [f"{name}.{row}" for row in range(size) for name in self._parameters]
+        order, fixed = prepared.order_among(given)
+        return prepared.sql, _picking(order), fixed
+
+
+def _picking(items: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
+    """What takes these items out of a list or mapping, in this order."""
+    if len(items) == 1:
+        return lambda source: (source[items[0]],)
+    return itemgetter(*items)
 
 
 def _fail(kind: Gathering, batch: Sequence[Asked], error: Exception) -> None:
@@ -223,19 +271,6 @@ def _fail(kind: Gathering, batch: Sequence[Asked], error: Exception) -> None:
             kind.add(asked)
         elif not isinstance(error, AlreadyExists):
             _LOG.error("a change that nobody waits for failed: %s", error)
-
-
-async def _carry_out(connection: Connection, batch: Sequence[Asked], one: Prepared, many: Prepared) -> list[Outcome]:
-    """Send one statement, and sort its rows by whose they are."""
-    outcomes: list[Outcome] = [[] for _ in batch]
-    if len(batch) == 1:
-        rows, _ = await connection.fetch(one.sql, one.bind(batch[0].values))
-    else:
-        columns = {name: [asked.values[name] for asked in batch] for name in many.names}
-        rows, _ = await connection.fetch(many.sql, many.bind(columns))
-    for row in rows:
-        outcomes[row[0] - 1].append(row[1:])
-    return outcomes
 
 
 async def _apply(change: Change, connection: Connection) -> Sequence[Row] | None:

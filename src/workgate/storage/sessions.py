@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, delete, func, literal_column, select, true, update
+from sqlalchemy import and_, delete, func, literal_column, null, select, true, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql import ColumnElement, Select
 
@@ -44,9 +44,13 @@ def slot_of(sequence: int) -> int:
     return sequence % SESSION_SLOTS
 
 
-def open_session() -> Insert:
-    """The statement that puts a session in its slot, whoever sat there."""
-    values: dict[str, ColumnElement[Any]] = {name: given(table.c[name]) for name in _COLUMNS}
+def open_session(**known: ColumnElement[Any]) -> Insert:
+    """The statement that puts a session in its slot, whoever sat there.
+
+    Args:
+        known: columns that the operation knows otherwise than as a parameter of the column's name.
+    """
+    values = {name: known.get(name, given(table.c[name])) for name in _COLUMNS}
     values["slot"] = (values["sequence"] % literal_column(str(SESSION_SLOTS))).label("slot")
     # Both dialects write this construct alike; "where true" because SQLite would read "on" as a join's.
     statement = insert(table).from_select(list(_COLUMNS), select(*values.values()).where(true()))
@@ -60,7 +64,10 @@ class SqlSessionStore:
     def __init__(self, engine: Engine) -> None:
         key = {name: table.c[name] for name in _KEY}
         self._read = engine.lookup(_read_session())
-        self._open = engine.operation(open_session(), key={name: key[name] for name in ("environment_id", "row_id")})
+        self._open = engine.operation(
+            open_session(sequence=literal_column("0"), opened_at=_now, last_seen_at=_now, client_id=null()),
+            key={name: key[name] for name in ("environment_id", "row_id")},
+        )
         self._touch = engine.operation(
             update(table).where(_this_session, table.c.last_seen_at < _now).values(last_seen_at=_now),
             update(authorizations)
@@ -126,14 +133,11 @@ class SqlSessionStore:
         values = {
             "environment_id": environment_id,
             "row_id": row_id,
-            "sequence": 0,
             "origin": origin.value,
             "user_id": user.user_id,
             "user_epoch": user.session_epoch,
-            "client_id": None,
             "salt": salt,
-            "opened_at": now,
-            "last_seen_at": now,
+            "now": now,
             "idle_seconds": limits.idle_seconds,
             "absolute_expires_at": limits.absolute_expires_at,
         }
