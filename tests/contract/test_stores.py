@@ -1,6 +1,5 @@
 """What the ports promise of codes, refresh tokens and sessions, losing races included, on every engine."""
 
-
 import pytest
 from tests.contract.kit import DAY, HOUR, Stores, at, limits
 
