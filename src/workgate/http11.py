@@ -48,14 +48,15 @@ class Exchange(RequestResponseCycle):
             return None
         content: bytes = body.get("body", b"")
         headers = [*self.default_headers, *head["headers"]]
+        if self.scope["method"] == "HEAD" or (b"content-length", b"%d" % len(content)) not in headers:
+            return None
         names, values = zip(*headers, strict=True)
+        text = b"".join(values)
         if (
-            self.scope["method"] == "HEAD"
-            or (b"content-length", b"%d" % len(content)) not in headers
-            or names.count(b"content-length") != 1
+            names.count(b"content-length") != 1
             or not _CHANGES_CONNECTION.isdisjoint(names)
             or b"".join(names).translate(None, _IN_NAMES)
-            or len(text := b"".join(values)) != len(text.translate(None, _NOT_IN_VALUES))
+            or len(text.translate(None, _NOT_IN_VALUES)) != len(text)
         ):
             return None
         lines = b"\r\n".join([b": ".join(header) for header in headers])
