@@ -121,7 +121,7 @@ _SESSION = Session(
 
 def a_user(**changes: Any) -> User:
     """An active user; her sessions are of epoch 3."""
-    return replace(_USER, **changes)
+    return _USER._replace(**changes)
 
 
 def an_application(**changes: Any) -> Application:
@@ -131,9 +131,9 @@ def an_application(**changes: Any) -> Application:
 
 def an_authorization(**changes: Any) -> Authorization:
     """An authorization in use: generation 5, consented to and rotated just now."""
-    return replace(_AUTHORIZATION, **changes)
+    return _AUTHORIZATION._replace(**changes)
 
 
 def a_session(**changes: Any) -> Session:
     """The live latest session of an authorization: half an hour idle, a day at all."""
-    return replace(_SESSION, **changes)
+    return _SESSION._replace(**changes)

@@ -65,6 +65,8 @@ LAYERS: dict[str, Unit] = {
     ),
     # Plain ASGI for both of them: reading bodies, writing answers.
     "asgi": Unit(imports=("oauth", "domain", *OPS_EVENTS), banned=DATABASES),
+    # And what lies under all of HTTP: uvicorn's protocol, as the server uses it.
+    "http11": Unit(imports=(), banned=DATABASES),
     # 4
     "service": Unit(
         imports=("oauth", "domain", "crypto", "signin", *OPS_EVENTS),

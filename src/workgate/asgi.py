@@ -77,8 +77,11 @@ async def send_json(send: Send, status: int, payload: object, headers: Headers =
 
 def header(scope: Scope, name: bytes) -> str | None:
     """Give a header's value, or None; of a repeated header the values are joined, so that none hides."""
-    values = [value for key, value in scope["headers"] if key == name]
-    return b", ".join(values).decode("latin-1") if values else None
+    found: bytes | None = None
+    for key, value in scope["headers"]:
+        if key == name:
+            found = value if found is None else found + b", " + value
+    return None if found is None else found.decode("latin-1")
 
 
 def content_type(scope: Scope) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from workgate.asgi import LARGEST_BODY, Front
 from workgate.attask.handlers import AttaskApp
 from workgate.crypto.keys import KeyRing, KeyRingError, parse_key_ring
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy, Milliseconds, RowIds
+from workgate.http11 import BoundedHttp
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.ops.audit import AuditLog
 from workgate.ops.settings import Settings
@@ -38,8 +38,6 @@ from workgate.web.errors import ErrorStyle
 
 _UPKEEP_SECONDS = 1.0
 _BACKLOG = 2048
-_LARGEST_HEAD = 64 * 1024
-_LARGEST_REQUEST = 1024 * 1024
 
 
 class SystemClock:
@@ -271,32 +269,6 @@ def listen(host: str, port: int) -> socket.socket:
         raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     listener.listen(_BACKLOG)
     return listener
-
-
-class BoundedHttp(HttpToolsProtocol):
-    """Uvicorn's HTTP, with an end to what one request may send: by itself it would keep any amount of headers."""
-
-    _in_head = True
-    _received = 0
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what came, unless it is too much for one request."""
-        if self._received > (_LARGEST_HEAD if self._in_head else _LARGEST_REQUEST):
-            self.transport.close()
-            return
-        self._received += len(data)
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        """Begin to count."""
-        self._in_head, self._received = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Dispatch the request; what follows are no headers of it, for trailers pass proxies unseen."""
-        self._in_head = False
-        super().on_headers_complete()
-        self.headers = []
 
 
 def uvicorn_config(workgate: Workgate) -> uvicorn.Config:

@@ -66,7 +66,7 @@ def test_a_taken_name_spoils_nothing_of_its_group(stores: Stores) -> None:
     """Changes that meet in one group commit stand or fall each by itself."""
 
     def creating(username: str) -> Coroutine[Any, Any, None]:
-        user = replace(stores.ann, username=username, user_id=ObjectId(os.urandom(16).hex()))
+        user = stores.ann._replace(username=username, user_id=ObjectId(os.urandom(16).hex()))
         return stores.database.users.create_user(user, None, START)
 
     names = [name for i in range(20) for name in (f"user {i}", "ANN")]
@@ -80,7 +80,7 @@ def test_a_taken_name_spoils_nothing_of_its_group(stores: Stores) -> None:
 
 
 def test_one_of_fifty_gets_a_name(stores: Stores) -> None:
-    users = [replace(stores.ann, username="eve", user_id=ObjectId(os.urandom(16).hex())) for _ in range(MANY)]
+    users = [stores.ann._replace(username="eve", user_id=ObjectId(os.urandom(16).hex())) for _ in range(MANY)]
     outcomes = stores.gather(outcome_of(stores.database.users.create_user(user, None, START)) for user in users)
     assert outcomes.count(None) == 1
     record = stores.run(stores.database.users.sign_in_record(stores.acme.environment_id, "eve"))

@@ -1,7 +1,5 @@
 """What the ports promise of codes, refresh tokens and sessions, losing races included, on every engine."""
 
-from dataclasses import replace
-
 import pytest
 from tests.contract.kit import DAY, HOUR, Stores, at, limits
 
@@ -109,7 +107,7 @@ def test_one_of_fifty_rotations_wins(stores: Stores) -> None:
 
 def test_rotations_of_many_rows_meet_in_one_group(stores: Stores) -> None:
     rows = [stores.active() for _ in range(MANY)]
-    stale = [replace(row, generation=0) for row in rows[::2]]
+    stale = [row._replace(generation=0) for row in rows[::2]]
     won = stores.gather(stores.rotating(row) for row in [*rows, *stale])
     assert won == [True] * MANY + [False] * len(stale)
     assert {stores.read(row.authorization_id).generation for row in rows} == {2}

@@ -40,8 +40,7 @@ class Row:
         match decision:
             case Rotate():
                 assert in_time, "the conditional write refuses what was decided"
-                self.authorization = replace(
-                    was,
+                self.authorization = was._replace(
                     generation=was.generation + 1,
                     session_sequence=was.session_sequence + 1,
                     active_at=now,
@@ -49,9 +48,9 @@ class Row:
                 )
             case Renew():
                 assert in_time, "the conditional write refuses what was decided"
-                self.authorization = replace(was, active_at=now, session_sequence=was.session_sequence + 1)
+                self.authorization = was._replace(active_at=now, session_sequence=was.session_sequence + 1)
             case RefreshReplay():
-                self.authorization = replace(was, status=REVOKED)
+                self.authorization = was._replace(status=REVOKED)
             case Repeat() | Refusal():
                 pass
 
@@ -108,7 +107,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule(active=st.booleans())
     def the_user_is_disabled_or_enabled(self, active: bool) -> None:
-        self.row.authorization = replace(self.row.authorization, user_active=active)
+        self.row.authorization = self.row.authorization._replace(user_active=active)
 
     @rule(ago=st.integers(0, 6))
     def a_token_is_presented(self, ago: int) -> None:

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.types import Receive, Scope
 
 from workgate import asgi
@@ -28,17 +28,20 @@ class Carrier(Enum):
     COOKIE = "cookie"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One call. ``params`` holds every value of each parameter, of query and form together."""
 
     version: int
     segments: tuple[str, ...]
     method: str
-    params: Mapping[str, list[str]] = field(repr=False)
-    session_id: str | None = field(repr=False)
+    params: Mapping[str, list[str]]
+    session_id: str | None
     carrier: Carrier
     cross_site: bool
+
+    def __repr__(self) -> str:
+        """Leave parameters and session out of tracebacks and logs."""
+        return f"Call({self.method} {'/'.join(self.segments)}, version {self.version})"
 
     def one(self, name: str) -> str | None:
         """The last value of a parameter, or None."""
@@ -80,6 +83,8 @@ async def read_call(scope: Scope, receive: Receive, largest_body: int) -> Call:
 
 
 def _pairs(text: str) -> dict[str, list[str]]:
+    if not text:
+        return {}
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except (ValueError, UnicodeDecodeError):

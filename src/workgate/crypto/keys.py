@@ -55,7 +55,10 @@ class KeyRing:
 
     def current(self, now: Milliseconds) -> int:
         """The ID of the newest key that is in use; the oldest one if none is yet."""
-        return max((key for key in self.keys if key.used_from <= now), key=_age, default=self.keys[0]).key_id
+        for key in reversed(self.keys):
+            if key.used_from <= now:
+                return key.key_id
+        return self.keys[0].key_id
 
     def derive(self, key_id: int, purpose: bytes) -> bytes:
         """Give the 32-byte key for one purpose: HKDF's expand step (RFC 5869 §2.3) over a uniform key.
@@ -111,10 +114,6 @@ class KeyRing:
             for k in self.keys
         ]
         return json.dumps({"keys": rows}, indent=1) + "\n"
-
-
-def _age(key: Key) -> tuple[int, int]:
-    return key.used_from, key.key_id
 
 
 def new_key_ring(entropy: Entropy) -> KeyRing:

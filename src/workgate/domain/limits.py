@@ -27,6 +27,8 @@ class FailureLimit:
 
     def wait(self, key: Hashable, now: Milliseconds) -> int | None:
         """How many whole seconds to wait before another attempt, or None if it may be made."""
+        if not self._windows:
+            return None
         began, failures = self._windows.get(hash(key), (now, 0))
         if failures < self._at_most or not 0 <= now - began < _WINDOW:
             return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
 
@@ -84,8 +85,7 @@ class AuthorizationStatus(IntEnum):
     REVOKED = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorization:
+class Authorization(NamedTuple):
     """One user's consent to one application, from the code to the last refresh.
 
     ``generation`` counts refresh tokens (0 until the code is redeemed), ``session_sequence`` the sessions

@@ -4,13 +4,13 @@ RFC 6749 §2.3 and §3.2.1: HTTP Basic, or client_id and client_secret in the bo
 itself by client_id alone. Two methods at once are refused.
 """
 
-import base64
 import binascii
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote_plus
+
+import msgspec
 
 from workgate.domain.ids import RowId
 from workgate.domain.oauth import Application
@@ -20,8 +20,7 @@ from workgate.oauth.params import Params
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """What a client presented; nothing is proved yet. ``readings`` are the possible (id, secret) pairs."""
 
     readings: tuple[tuple[str, str], ...]
@@ -37,8 +36,7 @@ class Credentials:
         return f"Credentials({self.client_id!r}, basic={self.basic})"
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatedClient:
+class AuthenticatedClient(msgspec.Struct, frozen=True):
     """An application that proved who it is, or a public one that named itself."""
 
     application: Application
@@ -72,16 +70,25 @@ def _basic(authorization: str) -> tuple[tuple[str, str], ...] | None:
     if scheme.lower() != "basic":
         return None
     try:
-        text = base64.b64decode(value.strip(), validate=True).decode("utf-8")
+        text = binascii.a2b_base64(value.strip(), strict_mode=True).decode("utf-8")
     except (binascii.Error, ValueError):
         return None
     raw_id, colon, raw_secret = text.partition(":")
     if not colon or not raw_id:
         return None
+    readings = [(raw_id, raw_secret)]
     # RFC 6749 §2.3.1 form-encodes both parts before RFC 7617 encodes them; many clients leave that out.
-    readings = dict.fromkeys([(raw_id, raw_secret), (unquote_plus(raw_id), unquote_plus(raw_secret))])
+    if "%" in text or "+" in text:
+        decoded = (unquote_plus(raw_id), unquote_plus(raw_secret))
+        if decoded != readings[0]:
+            readings.append(decoded)
     # RFC 7617 §2: control characters are in neither part.
-    return tuple(reading for reading in readings if not _CONTROL.search("".join(reading))) or None
+    return tuple(reading for reading in readings if not _has_control(*reading)) or None
+
+
+def _has_control(client_id: str, client_secret: str) -> bool:
+    text = client_id + client_secret
+    return not text.isprintable() and _CONTROL.search(text) is not None
 
 
 def authenticate(application: Application | None, credentials: Credentials) -> AuthenticatedClient | Refusal:

@@ -95,8 +95,8 @@ def _checked(pairs: Iterable[tuple[str, Any]], longest: int) -> Params | Refusal
             return Refusal(fault=Fault.MALFORMED_PARAMETER, reason=f"{name} is not a text")
         if len(value) > longest:
             return Refusal(fault=Fault.MALFORMED_PARAMETER, reason=f"{name} has {len(value)} characters")
-        if _UNUSABLE.search(value):
+        if not value.isprintable() and _UNUSABLE.search(value):
             return Refusal(fault=Fault.MALFORMED_PARAMETER, reason=f"{name} holds control characters")
         params[name] = value
     # RFC 6749 §3.1: a parameter without a value is treated as if it were omitted.
-    return {name: value for name, value in params.items() if value}
+    return params if all(params.values()) else {name: value for name, value in params.items() if value}

@@ -1,6 +1,6 @@
 """The token answer (RFC 6749 §5.1, contract §2.4) and the introspection answer (RFC 7662 §2.2)."""
 
-from dataclasses import dataclass
+import msgspec
 
 from workgate.crypto.tokens import TokenValue
 from workgate.domain.accounts import Session
@@ -11,8 +11,7 @@ TOKEN_TYPE = "sessionID"
 """The documented ``token_type``; connectors use it as the name of the API's header."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenAnswer:
+class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A pair for the application. ``expires_in`` is in whole seconds and positive."""
 
     access_token: TokenValue

@@ -1,6 +1,6 @@
 """The desk where every client request begins: who is asking, and how refusals and events are recorded."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from workgate.crypto.tokens import Mint, TokenKind, read_token
 from workgate.domain.accounts import Environment
@@ -19,26 +19,27 @@ _SECRET_SEEN_MILLISECONDS = 60_000
 _MOST_NOTED = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientRequest:
+class ClientRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request of a client to one of the OAuth endpoints, as the wire carried it."""
 
     environment: Environment
-    params: Params = field(repr=False)
-    authorization: str | None = field(repr=False)
+    params: Params
+    authorization: str | None
     address: str
 
+    def __repr__(self) -> str:
+        """Leave parameters and credentials out of tracebacks and logs."""
+        return f"ClientRequest({self.environment.domain}.{self.environment.lane}, from {self.address})"
 
-@dataclass(frozen=True, slots=True)
-class Client:
+
+class Client(msgspec.Struct, frozen=True):
     """An authenticated client with its request."""
 
     request: ClientRequest
     application: Application
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A refusal and the reference under which the audit log keeps its reason, unless it keeps none."""
 
     refusal: Refusal
