@@ -65,7 +65,13 @@ def test_an_organisation_from_nothing(tmp_path: Path) -> None:
     assert HEX.fullmatch(app["client_id"])
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", app["client_secret"])
     assert app["redirect_uris"] == uris
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["logo.png", "workgate.db", "workgate.keys"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "logo.png",
+        "workgate.db",
+        "workgate.db-next",
+        "workgate.db-turn",
+        "workgate.keys",
+    ]
     with ServerProcess(tmp_path) as server, server.client() as http:
         host = {"Host": "acme.preview.localhost"}
         answer = http.post(LOGIN, data={"username": "ann", "password": PASSWORD}, headers=host)
@@ -81,7 +87,7 @@ def test_where_the_database_is(tmp_path: Path) -> None:
     assert forked("org", "create", "acme", "--json", folder=tmp_path, database_url=first).json
     args = ("org", "create", "acme", "--json", "--database", second)
     assert forked(*args, folder=tmp_path, database_url=first).json
-    names = sorted(path.name for path in tmp_path.iterdir())
+    names = sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith(("-next", "-turn")))
     assert names == ["first.db", "first.keys", "second.db", "second.keys"]
     complaint = forked("org", "create", "acme", "--json", folder=tmp_path, database_url=first).complaint
     assert complaint == "workgate: the environment acme.my exists already"
