@@ -260,7 +260,8 @@ def test_serving(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"127.0.0.1:{port}" in forked("serve", "--port", port, folder=tmp_path).complaint
-    assert "--workers" in forked("serve", "--workers", "2", "--port", "0", folder=tmp_path).complaint
+        assert f"127.0.0.1:{port}" in forked("serve", "--port", port, "--workers", "2", folder=tmp_path).complaint
     (tmp_path / "workgate.keys").write_text("not a key ring")
     (tmp_path / "workgate.keys").chmod(0o600)
     assert "key ring" in forked("serve", "--port", "0", folder=tmp_path).complaint
+    assert "key ring" in forked("serve", "--port", "0", "--workers", "3", folder=tmp_path).complaint
