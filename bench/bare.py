@@ -6,7 +6,7 @@ from typing import Any
 
 import uvicorn
 
-from workgate.server import listen
+from workgate.serving import listen
 
 _BODY = b'{"token_type":"sessionID"}'
 _HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(_BODY)).encode())]

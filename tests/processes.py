@@ -111,12 +111,13 @@ class ServerProcess:
 
     Args:
         folder: where it runs; its database is ``workgate.db`` there unless ``settings`` say otherwise.
+        options: further options of the command.
         settings: settings by name, as text.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
         self._process = subprocess.Popen(
-            [WORKGATE, "serve", "--port", "0"],
+            [WORKGATE, "serve", "--port", "0", *options],
             cwd=folder,
             env=environment_variables(**settings),
             stdin=subprocess.DEVNULL,
@@ -161,14 +162,15 @@ class ServerProcess:
         """Ask it to end, and wait until it did; its exit status."""
         if self._process.poll() is None:
             self._process.terminate()
-        return self._end()
+        return self.end()
 
     def kill(self) -> None:
         """End it as a power cut does."""
         self._process.kill()
-        assert self._end() == -9
+        assert self.end() == -9
 
-    def _end(self) -> int:
+    def end(self) -> int:
+        """Wait until it ended; its exit status."""
         code = self._process.wait(timeout=30)
         self._reader.join(timeout=30)
         for stream in (self._process.stdout, self._process.stderr):

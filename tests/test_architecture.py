@@ -54,6 +54,9 @@ LAYERS: dict[str, Unit] = {
     "testing": Unit(imports=ANYTHING, but_not=("cli",), clock=True),
     # 6
     "server": Unit(imports=ANYTHING, but_not=("cli", "testing", "client"), clock=True),
+    # Sockets and processes, for any application: they know nothing of ours.
+    "serving": Unit(imports=("http11", *OPS_EVENTS), banned=DATABASES, clock=True),
+    "supervisor": Unit(imports=("serving", *OPS_EVENTS), libraries=(), banned=DATABASES, clock=True),
     # 5
     "web": Unit(
         imports=("asgi", "service", "oauth", "domain", "crypto", *OPS_EVENTS),

@@ -1,10 +1,13 @@
 """HTTP/1.1 on the wire: uvicorn's protocol with bounded requests, and with less work for each answer.
 
-It decides how much one request may send, and writes an answer that is known whole in one piece. Whatever is not such
-an answer (a stream, an upgrade, an answer to HEAD, a header that must not be sent) goes uvicorn's own way.
+It decides how much one request may send and how long it may take over it, and writes an answer that is known whole in
+one piece. Whatever is not such an answer (a stream, an upgrade, an answer to HEAD, a header that must not be sent)
+goes uvicorn's own way.
 """
 
 import asyncio
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +15,7 @@ import httptools
 from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-_LARGEST_HEAD = 64 * 1024
+LARGEST_HEAD = 64 * 1024
 _LARGEST_REQUEST = 1024 * 1024
 # RFC 9110 §5.1 and §5.5: names as they are written here, and values without control characters.
 _IN_NAMES = b"abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -63,30 +66,68 @@ class Exchange(RequestResponseCycle):
         return b"%b%b\r\n\r\n%b" % (STATUS_LINE[head["status"]], lines, content)
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """Uvicorn's HTTP, with an end to what one request may send: by itself it would keep any amount of headers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """For how many seconds a connection may owe us the rest of a request's head, and of its body."""
 
-    _in_head = True
+    head_seconds: int = 10
+    body_seconds: int = 30
+
+
+class _Owed(Enum):
+    HEAD = "head"
+    BODY = "body"
+    NOTHING = "nothing"
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Uvicorn's HTTP, with an end to what one request may send and to the time it may take over it."""
+
+    _owed = _Owed.HEAD
+    _owed_for = 0
     _received = 0
     _idle_since: float | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless it is too much for one request."""
-        if self._received > (_LARGEST_HEAD if self._in_head else _LARGEST_REQUEST):
+        if self._received > (_LARGEST_REQUEST if self._owed is _Owed.BODY else LARGEST_HEAD):
             self.transport.close()
             return
         self._received += len(data)
         self._idle_since = None
+        if self._owed is _Owed.NOTHING:
+            self._owed, self._owed_for = _Owed.HEAD, 0
         super().data_received(data)
 
     def on_message_begin(self) -> None:
         """Begin to count."""
-        self._in_head, self._received = True, 0
+        self._received = 0
+        if self._owed is _Owed.NOTHING:
+            self._owed, self._owed_for = _Owed.HEAD, 0
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """The request is here."""
+        self._owed = _Owed.NOTHING
+        super().on_message_complete()
+
+    def second_passed(self, patience: Patience) -> None:
+        """Close the connection if its request is overdue. One round over all connections is cheaper than timers."""
+        if self._owed is _Owed.NOTHING:
+            return
+        self._owed_for += 1
+        if self._owed_for > (patience.head_seconds if self._owed is _Owed.HEAD else patience.body_seconds):
+            self.transport.close()
+
+    def answer_and_close(self) -> None:
+        """Let the answer under way be the connection's last, and say so in it if it has not begun."""
+        # Uvicorn's annotation leaves out that there is none before the first request.
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]
+            self.cycle.keep_alive = False
 
     def on_headers_complete(self) -> None:
         """Dispatch the request; what follows are no headers of it, for trailers pass proxies unseen."""
-        self._in_head = False
+        self._owed, self._owed_for = _Owed.BODY, 0
         parser, scope, previous = self.parser, self.scope, self.cycle
         scope["method"] = parser.get_method().decode("ascii")
         version = parser.get_http_version()

@@ -5,11 +5,11 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -18,7 +18,8 @@ from workgate.attask.handlers import AttaskApp
 from workgate.crypto.keys import KeyRing, KeyRingError, parse_key_ring
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy, Milliseconds, RowIds
-from workgate.http11 import BoundedHttp
+from workgate.domain.ports import StoreUnavailable
+from workgate.http11 import Patience
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.ops.audit import AuditLog
 from workgate.ops.settings import Settings
@@ -27,25 +28,27 @@ from workgate.service.applications import Registry
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
+from workgate.service.health import Health, WatchedClock
+from workgate.service.leases import Lease
 from workgate.service.sessions import SessionService, SignInPolicy
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
+from workgate.serving import Server
 from workgate.signin.password import Passwords
 from workgate.storage.database import Database, open_embedded, open_postgres, require_schema
 from workgate.storage.keyfile import KeyFile
 from workgate.web.app import WebParts, web_app
 from workgate.web.errors import ErrorStyle
+from workgate.web.health import LIVE_PATH, READY_PATH, ReadyEndpoint, live
 
 _UPKEEP_SECONDS = 1.0
-_BACKLOG = 2048
 
 
-class SystemClock:
-    """The machine's clock."""
+class SystemClock(WatchedClock):
+    """The machine's clock, watched by one that counts since the machine was started."""
 
-    def now(self) -> Milliseconds:
-        """Give the present instant."""
-        return Milliseconds(time.time_ns() // 1_000_000)
+    def __init__(self) -> None:
+        super().__init__(time.time_ns, partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,9 @@ class Workgate:
         self.database = open_database(settings, clock.now())
         self.mint = Mint(self.keys.ring)
         self.database.sweeper.audit_days = settings.audit_days
+        self.health = Health(clock, self.database.installation)
+        self._clock_settled: bool | None = None
+        self.lease = Lease(self.database.leases, name="clean-up", holder=entropy(16).hex(), clock=clock)
         self.ids = RowIds(entropy)
         self.passwords = Passwords()
         self.audit = AuditLog(self.database.audit, self.ids, clock, entropy)
@@ -128,6 +134,7 @@ class Workgate:
         """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end."""
         parts = self._web_parts()
         endpoints, site = web_app(parts, self._lifespan)
+        endpoints |= {LIVE_PATH: live, READY_PATH: ReadyEndpoint(self.health)}
         attask = AttaskApp(
             directory=parts.directory,
             sessions=parts.sessions,
@@ -151,18 +158,29 @@ class Workgate:
         if self.keys.file is not None and self.keys.file.changed():
             try:
                 self.mint.ring = self.keys.file.load(self.entropy)
+                self.health.keys_readable = True
             except KeyRingError as error:
+                self.health.keys_readable = False
                 log_refusal(event="key_ring_unusable", error=str(error))
 
     async def upkeep(self) -> None:
-        """Once a second: read changed keys, and clean up one window of each table."""
+        """Once a second: read changed keys, look at the clock, and clean up one window of each table if it is on us."""
         while True:
             await asyncio.sleep(_UPKEEP_SECONDS)
             try:
                 self.refresh_keys()
-                await self.database.sweeper.step(self.clock.now())
+                await self._settle_clock()
+                if await self.lease.held():
+                    await self.database.sweeper.step(self.clock.now())
             except Exception as error:
                 log_refusal(event="upkeep_failed", error=described(error))
+
+    async def _settle_clock(self) -> None:
+        settled = await self.health.settle()
+        if settled is not None and settled != self._clock_settled:
+            what = "its time is right" if settled else "until it is the database's, requests are refused"
+            log_refusal(event="clock_was_set", reason=what)
+        self._clock_settled = settled
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -173,6 +191,8 @@ class Workgate:
         finally:
             upkeep.cancel()
             await asyncio.wait([upkeep])
+            with contextlib.suppress(StoreUnavailable):
+                await self.lease.release()
             await self.close()
 
     def _web_parts(self) -> WebParts:
@@ -189,7 +209,7 @@ class Workgate:
         return WebParts(
             directory=EnvironmentDirectory(
                 database.environments,
-                self.clock,
+                self.health,  # every request finds its environment first, and none is answered at a wrong time
                 base_domains=settings.base_domains,
                 default=_default_name(settings.default_environment),
             ),
@@ -256,35 +276,24 @@ def _default_name(text: str | None) -> DefaultName | None:
     return DefaultName(domain, lane)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. Raises ``OSError`` with the address in its message."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's delay off only where the protocol is named; with it every second write waits 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    listener.listen(_BACKLOG)
-    return listener
+def server_for(
+    workgate: Workgate,
+    *,
+    ready: Callable[[], None] | None = None,
+    patience: Patience | None = None,
+    supervisor: socket.socket | None = None,
+) -> Server:
+    """Make the server of an installation; see ``Server`` for the arguments."""
 
+    def stopping() -> None:
+        workgate.health.draining = True
 
-def uvicorn_config(workgate: Workgate) -> uvicorn.Config:
-    """How Workgate is served: no access log, forwarded headers only from configured proxies."""
-    proxies = list(workgate.settings.trusted_proxies)
-    return uvicorn.Config(
+    return Server(
         workgate.app(),
-        http=BoundedHttp,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies,
-        lifespan="on",
-        ws="none",
-        h11_max_incomplete_event_size=64 * 1024,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=10,
+        trusted_proxies=workgate.settings.trusted_proxies,
+        drain_seconds=workgate.settings.drain_seconds,
+        stopping=stopping,
+        ready=ready,
+        patience=patience,
+        supervisor=supervisor,
     )

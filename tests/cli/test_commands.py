@@ -65,7 +65,13 @@ def test_an_organisation_from_nothing(tmp_path: Path) -> None:
     assert HEX.fullmatch(app["client_id"])
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", app["client_secret"])
     assert app["redirect_uris"] == uris
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["logo.png", "workgate.db", "workgate.keys"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "logo.png",
+        "workgate.db",
+        "workgate.db-next",
+        "workgate.db-turn",
+        "workgate.keys",
+    ]
     with ServerProcess(tmp_path) as server, server.client() as http:
         host = {"Host": "acme.preview.localhost"}
         answer = http.post(LOGIN, data={"username": "ann", "password": PASSWORD}, headers=host)
@@ -81,7 +87,7 @@ def test_where_the_database_is(tmp_path: Path) -> None:
     assert forked("org", "create", "acme", "--json", folder=tmp_path, database_url=first).json
     args = ("org", "create", "acme", "--json", "--database", second)
     assert forked(*args, folder=tmp_path, database_url=first).json
-    names = sorted(path.name for path in tmp_path.iterdir())
+    names = sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith(("-next", "-turn")))
     assert names == ["first.db", "first.keys", "second.db", "second.keys"]
     complaint = forked("org", "create", "acme", "--json", folder=tmp_path, database_url=first).complaint
     assert complaint == "workgate: the environment acme.my exists already"
@@ -254,7 +260,8 @@ def test_serving(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"127.0.0.1:{port}" in forked("serve", "--port", port, folder=tmp_path).complaint
-    assert "--workers" in forked("serve", "--workers", "2", "--port", "0", folder=tmp_path).complaint
+        assert f"127.0.0.1:{port}" in forked("serve", "--port", port, "--workers", "2", folder=tmp_path).complaint
     (tmp_path / "workgate.keys").write_text("not a key ring")
     (tmp_path / "workgate.keys").chmod(0o600)
     assert "key ring" in forked("serve", "--port", "0", folder=tmp_path).complaint
+    assert "key ring" in forked("serve", "--port", "0", "--workers", "3", folder=tmp_path).complaint

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Coroutine
@@ -45,14 +46,20 @@ FAILURES = (
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong on one line of standard error, and exit with 1."""
-    print("workgate: " + " ".join(str(message).split()), file=sys.stderr)
+    complain(message)
     raise typer.Exit(1)
 
 
-def settings_for(database: str | None) -> Settings:
-    """Read the settings; the option wins over all."""
+def complain(message: str) -> None:
+    """Say what is wrong on one line of standard error."""
+    print("workgate: " + " ".join(str(message).split()), file=sys.stderr)
+
+
+def settings_for(database: str | None, **options: int | None) -> Settings:
+    """Read the settings; options that were given win over all."""
+    given = {"database_url": database, **options}
     try:
-        return load_settings() if database is None else load_settings(database_url=database)
+        return load_settings(os.environ, **{name: value for name, value in given.items() if value is not None})
     except (ValueError, OSError) as error:
         fail(str(error))
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from workgate.cli.context import fail
 from workgate.cli.demo_data import DOMAIN, LANES, PASSWORD, PEOPLE, projects
@@ -22,8 +21,9 @@ from workgate.domain.accounts import Environment
 from workgate.domain.oauth import ApplicationType
 from workgate.ops.settings import load_settings
 from workgate.ops.telemetry import configure_logging
-from workgate.server import SystemClock, Workgate, listen, uvicorn_config
+from workgate.server import SystemClock, Workgate, server_for
 from workgate.service.applications import NewApplication, Registered
+from workgate.serving import Server, listen
 
 _FOLDER = Path(".workgate-demo")
 _LOGO = Path(__file__).parent / "assets" / "clientapp-logo.png"
@@ -62,10 +62,10 @@ async def _run(listener: socket.socket, url: str, app_port: int, began: float) -
     example = _start_example(url, app_url, app_port, registered)
     ready = functools.partial(_announce, url, app_url, environment, began)
     try:
-        # The server stops at either signal and passes it on when it is done: by then there is nothing left to stop.
+        # The server stops at either signal; while it begins and when it is done, there is nothing else to stop.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        await _serve(uvicorn.Server(uvicorn_config(workgate)), listener, example, app_port, ready)
+        await _serve(server_for(workgate), listener, example, app_port, ready)
     finally:
         example.terminate()
         example.wait(timeout=10)
@@ -129,7 +129,7 @@ def _start_example(url: str, app_url: str, port: int, registered: Registered) ->
 
 
 async def _serve(
-    server: uvicorn.Server,
+    server: Server,
     listener: socket.socket,
     example: "subprocess.Popen[bytes]",
     app_port: int,

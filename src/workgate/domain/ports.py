@@ -239,3 +239,13 @@ class InstallationStore(Protocol):
 
     async def raise_epoch(self, now: Milliseconds) -> int:
         """End every code, session and refresh token issued so far; gives the new epoch."""
+
+    async def database_time(self) -> Milliseconds | None:
+        """Read the database's own clock, or None if it has none; either way the database has answered."""
+
+
+class LeaseStore(Protocol):
+    """Leases: what only one of several nodes may do at a time."""
+
+    async def hold(self, name: str, holder: str, *, now: Milliseconds, until: Milliseconds) -> bool:
+        """Take a lease until then, or renew one's own. False: somebody else holds it, so leave the work to them."""

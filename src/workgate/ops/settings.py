@@ -48,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     client_failures: Annotated[int, Meta(ge=1, description="refused requests a minute of a client at an address")] = 120
     applications_per_environment: Annotated[int, Meta(ge=1, description="how many may be registered")] = 10
     audit_days: Annotated[int, Meta(ge=1, description="how long audit records are kept")] = 90
+    drain_seconds: Annotated[
+        int, Meta(ge=0, le=600, description="how long a node that was told to stop goes on serving")
+    ] = 0
     debug: Annotated[bool, Meta(description="log details; never secrets")] = False
 
     @property

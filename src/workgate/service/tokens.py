@@ -3,19 +3,22 @@
 Everything is verified first; then one conditional write consumes and issues. A refusal burns nothing.
 """
 
-from typing import assert_never
+from collections.abc import Awaitable
+from typing import TypeVar, assert_never
 
 from workgate.crypto.tokens import Mint, PresentedToken, TokenKind, TokenValue, read_token
 from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import Clock, Milliseconds
 from workgate.domain.oauth import ApplicationType, Authorization
-from workgate.domain.ports import AuthorizationStore
+from workgate.domain.ports import AlreadyExists, AuthorizationStore
 from workgate.oauth import code_grant, refresh_grant
 from workgate.oauth.errors import Fault, Refusal
 from workgate.oauth.tokens import TokenAnswer
 from workgate.service.clients import Client, ClientDesk, ClientRequest, Refused
 
 _TRIES = 5
+
+T = TypeVar("T")
 
 
 class TokenService:
@@ -96,13 +99,14 @@ class TokenService:
                     return refusal
                 case code_grant.Redeem():
                     key_id = self._mint.current_key(now)
-                    if await self._authorizations.redeem(
+                    change = self._authorizations.redeem(
                         authorization,
                         key_id=key_id,
                         now=now,
                         limits=client.request.environment.session_limits(now),
                         note=self._desk.note(client, now),
-                    ):
+                    )
+                    if await _made(change):
                         return self._pair(client, authorization, key_id=key_id, generation=1, sequence=1)
                 case unreachable:
                     assert_never(unreachable)
@@ -159,7 +163,7 @@ class TokenService:
     async def _rotate(self, client: Client, authorization: Authorization, now: Milliseconds) -> TokenAnswer | None:
         key_id = self._mint.current_key(now)
         consented_after, active_after = refresh_grant.still_valid_after(client.application, now)
-        if not await self._authorizations.rotate(
+        change = self._authorizations.rotate(
             authorization,
             key_id=key_id,
             now=now,
@@ -167,7 +171,8 @@ class TokenService:
             active_after=active_after,
             limits=client.request.environment.session_limits(now),
             note=self._desk.note(client, now),
-        ):
+        )
+        if not await _made(change):
             return None
         return self._pair(
             client,
@@ -179,7 +184,7 @@ class TokenService:
 
     async def _renew(self, client: Client, authorization: Authorization, now: Milliseconds) -> TokenAnswer | None:
         consented_after, active_after = refresh_grant.still_valid_after(client.application, now)
-        sequence = await self._authorizations.renew(
+        change = self._authorizations.renew(
             authorization,
             now=now,
             consented_after=consented_after,
@@ -187,6 +192,7 @@ class TokenService:
             limits=client.request.environment.session_limits(now),
             note=self._desk.note(client, now),
         )
+        sequence = await _made(change)
         if sequence is None:
             return None
         # The same generation: the refresh token stays the same, until the key ring has a newer key.
@@ -219,3 +225,11 @@ class TokenService:
             expires_in=min(environment.session_idle_seconds, environment.session_absolute_seconds),
             wid=authorization.user_id,
         )
+
+
+async def _made(change: Awaitable[T]) -> T | None:
+    """What came of a change; None, as if its row had changed, where another process made the same ID for its record."""
+    try:
+        return await change
+    except AlreadyExists:
+        return None

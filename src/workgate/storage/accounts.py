@@ -83,6 +83,10 @@ class SqlInstallationStore:
             raise LookupError("the installation's row is missing")
         return int(rows[0][0])
 
+    async def database_time(self) -> Milliseconds | None:
+        """Read the database's own clock; see the port."""
+        return await self._engine.time()
+
 
 class SqlEnvironmentStore:
     """``ports.EnvironmentStore`` over SQL."""

@@ -8,6 +8,7 @@ from workgate.storage.applications import SqlApplicationStore
 from workgate.storage.audit import SqlAuditStore
 from workgate.storage.authorizations import SqlAuthorizationStore
 from workgate.storage.engine import Engine
+from workgate.storage.leases import SqlLeaseStore
 from workgate.storage.migrate import migrate
 from workgate.storage.objects import SqlObjectStore
 from workgate.storage.sessions import SqlSessionStore
@@ -32,6 +33,7 @@ class Database:
         self.sessions = SqlSessionStore(engine)
         self.objects = SqlObjectStore(engine)
         self.audit = SqlAuditStore(engine)
+        self.leases = SqlLeaseStore(engine)
         self.sweeper = Sweeper(engine)
 
     async def close(self) -> None:

@@ -2,7 +2,8 @@
 
 Statements run on the event loop's thread, a few microseconds each; only the commit, which waits for the disk, runs
 on a thread of its own. Changes that arrive during a commit gather into the next one. Handing single statements to
-another thread would cost more in switching than the statements do.
+another thread would cost more in switching than the statements do. When another process writes, that thread waits for
+its turn, and the loop goes on.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from sqlalchemy.sql import ClauseElement
 from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import AlreadyExists, StoreUnavailable
 from workgate.storage.engine import Change, Key, Prepared, Row, Values
+from workgate.storage.turns import Turn
 
 _LOG = logging.getLogger(__name__)
 _LARGEST_GROUP = 256
@@ -63,20 +65,27 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 class SqliteEngine:
-    """An embedded database, for one process that serves and any that administer beside it.
+    """An embedded database, for the processes that serve it and any that administer beside them.
 
     It belongs to the event loop that first uses it.
 
     Args:
         path: the database file, already migrated.
+        patience: for how many seconds a change waits while other processes write.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience: float = _BUSY_MILLISECONDS / 1000) -> None:
         self._dialect = sqlite_dialect.dialect(paramstyle="qmark")
         self._reader = connect(path, read_only=True)
         self._writer = connect(path)
         self._writer.execute("PRAGMA busy_timeout = 0")
         self._alive = self.prepare(select(literal(1)))
+        try:
+            self._turn = Turn(path)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot open the database {path}: {error}") from error
+        self._longest_wait = patience
+        self._patience: asyncio.TimerHandle | None = None
         self._waiting: list[_Waiting] = []
         self._committing = False
         self._closed = False
@@ -151,12 +160,24 @@ class SqliteEngine:
     def close_now(self) -> None:
         """The same at once, for whoever has no event loop."""
         self._closed = True
-        self._disk_work.put(None)
-        self._disk.join()
         last, self._waiting = self._waiting, []
-        self._resolve(self._one_by_one(last))
+        outcomes: list[_Outcome] = []
+
+        def write_last() -> list[_Outcome]:
+            outcomes.extend(self._when_it_is_our_turn(last, threading.Lock()))
+            return []
+
+        if last:
+            self._disk_work.put(write_last)
+        self._disk_work.put(None)
+        self._disk.join(self._longest_wait)
+        if self._disk.is_alive():
+            _LOG.error("the last changes could not be written: another process does not let us")
+            return
+        self._resolve(outcomes)
         self._reader.close()
         self._writer.close()
+        self._turn.close()
 
     def _enqueue(self, work: _Work, future: _Future | None, loop: asyncio.AbstractEventLoop) -> None:
         if not self._waiting and not self._committing:
@@ -171,6 +192,11 @@ class SqliteEngine:
             return
         group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
         self._committing = True
+        if not self._turn.take_at_once():
+            decided = threading.Lock()
+            self._be_patient(group, decided)
+            self._disk_work.put(lambda: self._when_it_is_our_turn(group, decided))
+            return
         try:
             rows = self._run_statements(group)
         except Exception as error:
@@ -178,6 +204,29 @@ class SqliteEngine:
             self._disk_work.put(lambda: self._one_by_one(group))
         else:
             self._disk_work.put(lambda: self._commit(group, rows))
+
+    def _when_it_is_our_turn(self, group: Sequence[_Waiting], decided: threading.Lock) -> list[_Outcome]:
+        """On the disk's thread: wait for the other process, then do the group here, unless nobody waits any longer."""
+        self._turn.take()
+        if not decided.acquire(blocking=False):
+            return []
+        try:
+            rows = self._run_statements(group)
+        except Exception:
+            return self._one_by_one(group)
+        return self._commit(group, rows)
+
+    def _be_patient(self, group: Sequence[_Waiting], decided: threading.Lock) -> None:
+        if self._loop is not None:
+            self._patience = self._loop.call_later(self._longest_wait, self._give_up, group, decided)
+
+    def _give_up(self, group: Sequence[_Waiting], decided: threading.Lock) -> None:
+        """On the loop: it is still not our turn. Whoever takes ``decided`` first says what becomes of the group."""
+        if decided.acquire(blocking=False):
+            late, self._waiting = [*group, *self._waiting], []
+            error = StoreUnavailable("another process has been writing for too long")
+            self._resolve([(future, error) for _, future in late])
+            self._be_patient([], threading.Lock())  # and so for those who come while it lasts
 
     def _run_statements(self, group: Sequence[_Waiting]) -> list[_Rows]:
         execute = self._writer.execute
@@ -223,6 +272,7 @@ class SqliteEngine:
     def _work_on_disk(self) -> None:
         while (work := self._disk_work.get()) is not None:
             outcomes = work()
+            self._turn.give_back()
             if self._loop is not None and not self._loop.is_closed():
                 with contextlib.suppress(RuntimeError):  # the loop was closed in this very moment
                     self._loop.call_soon_threadsafe(self._group_done, outcomes)
@@ -230,6 +280,9 @@ class SqliteEngine:
     def _group_done(self, outcomes: Sequence[_Outcome]) -> None:
         """On the loop: begin the next group before anything else, then tell who waited."""
         self._committing = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         self._begin_group()
         self._resolve(outcomes)
 

@@ -10,15 +10,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-import uvicorn
 
 from workgate.domain.accounts import Environment, User
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType
 from workgate.domain.objects import StoredObject
 from workgate.ops.settings import load_settings
-from workgate.server import Workgate, listen, uvicorn_config
+from workgate.server import Workgate, server_for
 from workgate.service.applications import NewApplication, Registered
+from workgate.serving import listen
 
 T = TypeVar("T")
 _START = Milliseconds(1_790_000_000_000)
@@ -61,7 +61,7 @@ class StandIn:
         self._listener = listen("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://localhost:{self.port}"
-        self._server = uvicorn.Server(uvicorn_config(self.workgate))
+        self._server = server_for(self.workgate)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="workgate-stand-in", daemon=True)
 
