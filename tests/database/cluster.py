@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.database.daemon import PATIENCE, Daemon, eventually, free_port
+from tests.database.network import Network
 
 OWNER = "workgate"
 """The role that owns the databases: it may log in and nothing else, as an operator would have it."""
@@ -21,7 +22,6 @@ _SUPERUSER = "postgres"
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 _SETTINGS = {
-    "listen_addresses": "127.0.0.1",
     "max_connections": "200",
     "shared_buffers": "32MB",
     "max_wal_size": "256MB",
@@ -121,6 +121,7 @@ class Cluster:
         settings: of postgresql.conf, over the usual ones of the tests.
         durable: what was committed is on disk. Off, everything is faster and a crash may take anything along.
         port: where it listens; by default a free one.
+        network: where it runs; by default on loopback.
     """
 
     def __init__(
@@ -131,12 +132,15 @@ class Cluster:
         settings: Mapping[str, str] | None = None,
         durable: bool = False,
         port: int | None = None,
+        network: Network | None = None,
     ) -> None:
         self.programs = found
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port() if port is None else port
         self.settings = _SETTINGS | (_DURABLE if durable else _FAST) | dict(settings or {})
+        self.network = network
+        self.host = "127.0.0.1" if network is None else network.inside
         self.daemon: Daemon | None = None
         self._numbers = count()
         self._templates: set[str] = set()
@@ -152,16 +156,12 @@ class Cluster:
         subprocess.run(["cp", "-Rp", "--reflink=auto", str(source), str(made.data)], check=True)
         return made
 
-    def start(self, *, within: tuple[str, ...] = ()) -> None:
-        """Start the server and wait until it takes connections.
-
-        Args:
-            within: a command that starts it somewhere else, such as ``ip netns exec NAME``.
-        """
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
         options = [f"--{name}={value}" for name, value in self._all_settings().items()]
         self.daemon = Daemon(
-            [*within, str(self.programs.folder / "postgres"), "-D", str(self.data), *options],
-            user=None if within else run_as(),
+            [*self._within(), str(self.programs.folder / "postgres"), "-D", str(self.data), *options],
+            user=run_as() if self.network is None else None,
             folder=self.folder,
         )
         self.daemon.wait_for_line("ready to accept")
@@ -185,7 +185,7 @@ class Cluster:
 
     def url(self, database: str = "postgres", user: str = OWNER) -> str:
         """Its address over TCP."""
-        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{user}@{self.host}:{self.port}/{database}"
 
     def socket_url(self, database: str = "postgres", user: str = OWNER) -> str:
         """Its address over the Unix socket."""
@@ -245,4 +245,8 @@ class Cluster:
         assert self.sql(f"SELECT pg_promote(true, {PATIENCE:.0f})") == "t"
 
     def _all_settings(self) -> dict[str, str]:
-        return self.settings | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        place = {"port": str(self.port), "listen_addresses": self.host, "unix_socket_directories": str(self.folder)}
+        return self.settings | place
+
+    def _within(self) -> Sequence[str]:
+        return () if self.network is None else self.network.within(run_as())

@@ -51,9 +51,9 @@ def a_cluster(postgres_programs: PostgresPrograms, postgres_template: Path) -> I
     """Starts clusters of the test's own, durable unless told otherwise; they are stopped afterwards."""
     with ExitStack() as stack:
 
-        def make(**options: Any) -> Cluster:
-            folder = stack.enter_context(a_folder())
-            made = Cluster.copied(postgres_template, folder, postgres_programs, **{"durable": True, **options})
+        def make(template: Cluster | Path = postgres_template, folder: Path | None = None, **options: Any) -> Cluster:
+            place = stack.enter_context(a_folder()) if folder is None else folder
+            made = Cluster.copied(template, place, postgres_programs, **{"durable": True, **options})
             made.start()
             stack.callback(made.stop)
             return made

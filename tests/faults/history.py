@@ -7,7 +7,7 @@ another began is known to have come first.
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -131,10 +131,7 @@ class Chain:
             if other is not operation
         )
         newer = any(
-            other.start < reached
-            for later, others in self.refreshes.items()
-            if later > generation
-            for other in others
+            other.start < reached for later, others in self.refreshes.items() if later > generation for other in others
         )
         return late or newer
 
@@ -265,7 +262,7 @@ class History:
     """What was asked and answered so far; many threads write to it."""
 
     operations: list[Operation] = field(default_factory=list)
-    _accepted: int = 0
+    _counts: Counter[Outcome] = field(default_factory=Counter)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def begin(self, kind: Kind, chain: str, token: str) -> Operation:
@@ -281,7 +278,7 @@ class History:
             if outcome is not Outcome.UNKNOWN:
                 operation.end = time.monotonic()
             operation.outcome, operation.pair, operation.note = outcome, pair, note
-            self._accepted += outcome is Outcome.ACCEPTED
+            self._counts[outcome] += 1
             self._changed.notify_all()
 
     def count(self, *outcomes: Outcome, kind: Kind | None = None, since: float = 0) -> int:
@@ -291,12 +288,17 @@ class History:
                 op.outcome in outcomes and op.start >= since and kind in {None, op.kind} for op in self.operations
             )
 
-    def wait_for(self, accepted: int, within: float = 30) -> None:
-        """Wait until so many more operations succeeded."""
+    def wait_for(self, answers: int, *outcomes: Outcome, within: float = 30) -> None:
+        """Wait until so many more operations had such an outcome; by default, succeeded."""
+        wanted = outcomes or (Outcome.ACCEPTED,)
+
+        def reached() -> int:
+            return sum(self._counts[outcome] for outcome in wanted)
+
         with self._changed:
-            enough = self._accepted + accepted
-            done = self._changed.wait_for(lambda: self._accepted >= enough, timeout=within)
-            assert done, f"{enough - self._accepted} of {accepted} successes are missing after {within} s"
+            enough = reached() + answers
+            done = self._changed.wait_for(lambda: reached() >= enough, timeout=within)
+            assert done, f"{enough - reached()} of {answers} operations are missing after {within} s"
 
     def explain(self, promises: Promises | None = None) -> None:
         """Fail with everything that cannot be explained."""

@@ -178,5 +178,5 @@ def test_a_history_as_it_is_written() -> None:
     history.finish(history.begin(Kind.REDEEM, "c", "c"), YES, pair=pair(1))
     with pytest.raises(AssertionError, match="code_is_good_once"):
         history.explain()
-    with pytest.raises(AssertionError, match="1 of 1 successes"):
+    with pytest.raises(AssertionError, match="1 of 1 operations"):
         history.wait_for(1, within=0.01)
