@@ -1,15 +1,17 @@
-# Five commands. Each one first sees to its own set-up, which costs nothing when nothing changed.
-.PHONY: help demo test check bench docs
+# Six commands. Each one first sees to its own set-up, which costs nothing when nothing changed.
+.PHONY: help demo test check faults bench docs
 .DEFAULT_GOAL := help
 
 PORT ?= 8400
 APP_PORT ?= 8401
 PYTEST_WORKERS ?= 2
+FAULT_ROUNDS ?= 20
 
 help:
 	@echo 'make demo    an organisation, users, applications and the example app, running (PORT=8400 APP_PORT=8401)'
 	@echo 'make test    every test (PYTEST_ARGS="-k refresh" to choose)'
 	@echo 'make check   lint, formatting, types, layers, documentation'
+	@echo 'make faults  every fault many times, each time another history (FAULT_ROUNDS=20)'
 	@echo 'make bench   measurements (BENCH_ARGS="...")'
 	@echo 'make docs    the documentation, built into build/site'
 
@@ -31,6 +33,10 @@ check:
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -q tests/test_architecture.py
 	.venv/bin/mkdocs build --strict --quiet
+
+faults:
+	@scripts/setup.sh faults
+	@FAULT_ROUNDS=$(FAULT_ROUNDS) .venv/bin/python -m pytest -n $(PYTEST_WORKERS) -m faults tests/faults $(PYTEST_ARGS)
 
 bench:
 	@scripts/setup.sh bench

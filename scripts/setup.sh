@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# scripts/setup.sh demo|test|check|bench|docs
+# scripts/setup.sh demo|test|check|faults|bench|docs
 #
 # Brings a clean clone to the point where that make target can run, and does nothing when it is there already: the
 # system's packages (Debian and Ubuntu; installed when we may, named in one line when we may not), .venv with the
@@ -11,9 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mode=${1:-}
 case $mode in
   demo) requirements=requirements/server.txt ;;
-  test | check | bench | docs) requirements=requirements/dev.txt ;;
+  test | check | faults | bench | docs) requirements=requirements/dev.txt ;;
   *)
-    echo "usage: scripts/setup.sh demo|test|check|bench|docs" >&2
+    echo "usage: scripts/setup.sh demo|test|check|faults|bench|docs" >&2
     exit 2
     ;;
 esac
@@ -93,6 +93,9 @@ test_packages() {
   have node || echo nodejs
   have npm || echo npm
   have curl || echo curl
+}
+
+fault_packages() {
   have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
   [[ -x /usr/sbin/pgbouncer ]] || have pgbouncer || echo pgbouncer
   [[ -x /usr/sbin/haproxy ]] || have haproxy || echo haproxy
@@ -104,6 +107,7 @@ system_packages() {
   local missing
   missing=$(venv_package)
   [[ $mode != test ]] || missing+=" $(test_packages | tr '\n' ' ')"
+  [[ $mode != test && $mode != faults ]] || missing+=" $(fault_packages | tr '\n' ' ')"
   # shellcheck disable=SC2086 # one word per package
   [[ -z ${missing// /} ]] || install_packages $missing || [[ -z $(venv_package) ]] || exit 1
   # Whatever else is still missing is the reason that a skipped test gives.

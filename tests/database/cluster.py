@@ -202,14 +202,14 @@ class Cluster:
     def database(self, template: str | None = None) -> str:
         """Create a database, empty or as a copy of another one, that the ordinary role owns; its name."""
         name = f"test_{next(self._numbers)}"
-        self._create(name, template or "template1")
+        self.create(name, template or "template1")
         return name
 
     def template(self, name: str) -> tuple[str, bool]:
         """A database to copy others from; the second is True where it is new and must be filled first."""
         is_new = name not in self._templates
         if is_new:
-            self._create(name, "template1")
+            self.create(name)
             self._templates.add(name)
         return name, is_new
 
@@ -217,7 +217,8 @@ class Cluster:
         """Drop a database, whoever is connected to it."""
         self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def _create(self, name: str, template: str) -> None:
+    def create(self, name: str, template: str = "template1") -> None:
+        """Create a database that the ordinary role owns."""
         self.sql(f'CREATE DATABASE "{name}" OWNER {OWNER} TEMPLATE "{template}"')
 
     def replica(self, folder: Path, *, port: int | None = None) -> "Cluster":

@@ -98,8 +98,8 @@ def test_haproxy_asks_those_that_are_ready(tmp_path: Path) -> None:
     nodes = [Daemon(command, folder=tmp_path / name) for name in ("ready", "busy")]
     try:
         ports = [int(node.wait_for_line("port ").partition("port ")[2].split()[0]) for node in nodes]
-        with haproxy(ports, tmp_path) as proxy, httpx.Client(base_url=f"http://127.0.0.1:{proxy.port}") as http:
-            eventually(lambda: any("node1 is DOWN" in line for line in proxy.daemon.lines), "the busy one is left out")
+        with a_folder() as folder, haproxy(ports, folder) as proxy, httpx.Client(base_url=proxy.url) as http:
+            eventually(lambda: proxy.up() == {"node0"}, "the busy one is left out")
             assert {http.get("/who").text for _ in range(6)} == {"ready"}
             nodes[0].kill()
             eventually(lambda: http.get("/who").status_code == 503, "nobody is left")

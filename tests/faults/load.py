@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import httpx
-from tests.browser import AUTHORIZE, PASSWORD, PROJECTS, REDIRECT_URI, REVOKE, TOKEN, Browser, at_once
+from tests.browser import AUTHORIZE, PASSWORD, PROJECTS, REDIRECT_URI, REVOKE, TOKEN, Browser, at_once, form_fields
 from tests.faults.history import History, Kind, Operation, Outcome, Pair, chains_of
 from tests.faults.site import Installation
 
@@ -55,22 +55,32 @@ class Client:
 
     def authorize(self) -> str | None:
         """Get a code as Ann, signing in where need be; None: it did not work out."""
-        browser = self._chance.choice(self._browsers)
-        asked = {"client_id": self._client_id, "redirect_uri": REDIRECT_URI, "response_type": "code"}
+        operation = self.history.begin(Kind.AUTHORIZE, "", "")
         try:
-            answer = browser.http.get(AUTHORIZE, params=asked)
-            if answer.status_code == 302 and answer.headers["location"].startswith("/login"):
-                if browser.sign_in().status_code != 303:
-                    return None
-                answer = browser.http.get(AUTHORIZE, params=asked)
-        except (httpx.TransportError, AssertionError):  # the latter: an error page has no form
+            answer = self._authorize(self._chance.choice(self._browsers))
+        except httpx.TransportError as error:
+            self.history.finish(operation, Outcome.UNKNOWN, note=repr(error))
             return None
-        if answer.status_code != 302:
-            return None
-        code: str | None = httpx.URL(answer.headers["location"]).params.get("code")
-        if code is not None:
-            self.history.finish(self.history.begin(Kind.AUTHORIZE, code, code), Outcome.ACCEPTED)
-        return code
+        code = httpx.URL(answer.headers.get("location", "")).params.get("code")
+        if answer.status_code == 302 and code is not None:
+            operation.chain = operation.token = code
+            self.history.finish(operation, Outcome.ACCEPTED)
+            return str(code)
+        outcome = Outcome.UNKNOWN if answer.status_code in _LOST else Outcome.WRONG
+        self.history.finish(operation, outcome, note=f"{answer.status_code} {answer.text[:200]}")
+        return None
+
+    def _authorize(self, browser: Browser) -> httpx.Response:
+        asked = {"client_id": self._client_id, "redirect_uri": REDIRECT_URI, "response_type": "code"}
+        answer = browser.http.get(AUTHORIZE, params=asked)
+        if answer.status_code != 302 or not answer.headers["location"].startswith("/login"):
+            return answer
+        page = browser.http.get("/login", params={"next": "/"})
+        if page.status_code != 200:
+            return page
+        form = {**form_fields(page.text, "/login"), "username": "ann", "password": PASSWORD}
+        answer = browser.http.post("/login", data=form)
+        return browser.http.get(AUTHORIZE, params=asked) if answer.status_code == 303 else answer
 
     def redeem(self, code: str) -> Operation:
         """Exchange a code."""
@@ -243,7 +253,7 @@ class Load:
         return operation
 
 
-def audit(client: Client, history: History, newest: int = 120) -> None:
+def audit(client: Client, history: History, newest: int = 60) -> None:
     """Ask about every chain once more: its sessions, its last refresh token, and at last its code."""
     since = len(history.operations)
     for chain in chains_of(history.operations)[-newest:]:
@@ -254,7 +264,7 @@ def audit(client: Client, history: History, newest: int = 120) -> None:
         if issued and issued[-1].kind is not Kind.SIGN_IN:
             assert issued[-1].pair is not None
             client.refresh(chain.name, issued[-1].pair[1])
-        if any(chain.of(Kind.AUTHORIZE)):
+        if chain.accepted(Kind.AUTHORIZE):
             client.redeem(chain.name)
             for operation in issued[-1:]:
                 assert operation.pair is not None

@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.browser import TOKEN
-from tests.faults.conftest import StartNode
+from tests.database.cluster import OWNER
+from tests.database.wire import a_wire
+from tests.faults.conftest import Fleet, StartNode
 from tests.faults.history import History, Kind, Outcome
 from tests.faults.load import a_client, audited
 from tests.faults.site import Installation, Node
@@ -44,3 +46,28 @@ def test_a_client_that_hung_up_asks_again(embedded: Installation, start_node: St
             again = [client.refresh(code, pair[1]) for _ in range(chance.randrange(1, 4))]
             assert {operation.outcome for operation in again} == {Outcome.ACCEPTED}
     audited(embedded, [node.url], history, chance)
+
+
+def test_the_database_answers_a_commit_in_vain(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+    """The node cannot know whether it happened, says so, and gives the pair that it then was to who asks again."""
+    history, committed = History(), 0
+    with a_wire(fleet.cluster.port) as wire:
+        installation = fleet.installation.at(f"postgresql://{OWNER}@127.0.0.1:{wire.port}/{fleet.database}")
+        node = start_node(installation)
+        with a_client(installation, [node.url], history, chance) as client:
+            for _ in range(CHAINS):
+                code = client.authorize()
+                assert code is not None
+                pair = client.redeem(code).pair
+                assert pair is not None
+                wire.swallow(r"UPDATE authorizations.*generation")
+                lost = client.refresh(code, pair[1])
+                assert wire.has_swallowed(5), "the test is out of date: no statement looks like a rotation"
+                committed += lost.outcome is Outcome.UNKNOWN
+                again = [client.refresh(code, pair[1]) for _ in range(3)]
+                assert {operation.outcome for operation in again} == {Outcome.ACCEPTED}, again
+        audited(installation, [node.url], history, chance)
+        generations = fleet.cluster.sql("SELECT count(*) FROM authorizations WHERE generation = 3", fleet.database)
+        assert generations == str(CHAINS)
+        node.stop()
+    assert committed == CHAINS
