@@ -21,6 +21,10 @@ SETTINGS = {
 """Limits of how often one may fail would only hide what the faults do."""
 
 
+_COMPILED = Path(__file__).parents[2] / "build" / "pycache"
+"""Nodes start often. Where Python is told to keep no compiled modules, each start would take seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """Where its data lie, and the application that the tests are.
@@ -94,7 +98,9 @@ class Node:
         self._command = [*within, WORKGATE, "serve", *arguments]
         self._folder = installation.folder
         named = SETTINGS | installation.settings() | dict(settings or {})
-        self._environ = environment_variables(**named) | {"PYTHONUNBUFFERED": "1"} | dict(environ or {})
+        self._environ = environment_variables(**named) | dict(environ or {})
+        if self._environ.pop("PYTHONDONTWRITEBYTECODE", None) is not None:
+            self._environ["PYTHONPYCACHEPREFIX"] = str(_COMPILED)
         self.port = port
         self.daemon: Daemon | None = None
 
