@@ -132,7 +132,7 @@ class Client:
             case 200:
                 outcome = Outcome.ACCEPTED
                 pair = _pair_of(operation.kind, answer)
-            case 400 | 401 if operation.kind is not Kind.REVOKE:
+            case 400 | 401 if operation.kind not in {Kind.REVOKE, Kind.SIGN_IN}:
                 outcome = Outcome.REFUSED
             case _ if status in _LOST:
                 outcome = Outcome.UNKNOWN

@@ -31,7 +31,7 @@ def test_the_database_is_killed(fleet: Fleet, start_node: StartNode, chance: ran
         for _ in range(2):
             history.wait_for(chance.randrange(30, 100))
             fleet.cluster.kill()
-            history.wait_for(10, Outcome.UNKNOWN)
+            history.wait_for(4, Outcome.UNKNOWN)
             fleet.cluster.start()
             history.wait_for(30)
     audited(fleet.installation, urls, history, chance)
@@ -50,7 +50,7 @@ def test_the_replica_takes_over(fleet: Fleet, start_node: StartNode, chance: ran
         with Load(installation, urls, history, chance, PATIENCE).running():
             history.wait_for(chance.randrange(30, 100))
             primary.kill()
-            history.wait_for(10, Outcome.UNKNOWN)
+            history.wait_for(4, Outcome.UNKNOWN)
             replica.promote()
             history.wait_for(50)
         audited(installation, urls, history, chance)
@@ -65,7 +65,7 @@ def test_the_database_hangs(fleet: Fleet, start_node: StartNode, chance: random.
     with Load(fleet.installation, [node.url], history, chance, PATIENCE).running():
         history.wait_for(chance.randrange(30, 100))
         fleet.cluster.running.pause()
-        history.wait_for(8, Outcome.UNKNOWN)
+        history.wait_for(4, Outcome.UNKNOWN)
         with httpx.Client(base_url=node.url, trust_env=False, timeout=PATIENCE) as http:
             assert http.get("/livez").status_code == 200
             assert http.get("/readyz").status_code == 503
@@ -92,7 +92,7 @@ def test_the_database_has_no_space(
         with Load(installation, [node.url], history, chance, PATIENCE).running():
             history.wait_for(chance.randrange(30, 100))
             disk.fill()
-            history.wait_for(10, Outcome.UNKNOWN)
+            history.wait_for(4, Outcome.UNKNOWN)
             disk.free()
             if cluster.running.process.poll() is not None:
                 cluster.stop()

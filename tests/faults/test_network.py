@@ -38,7 +38,7 @@ def test_the_network_is_cut(
         with Load(installation, [node.url], history, chance, PATIENCE).running():
             history.wait_for(chance.randrange(30, 100))
             cut(network)
-            history.wait_for(8, Outcome.UNKNOWN)
+            history.wait_for(4, Outcome.UNKNOWN)
             mend(network)
             history.wait_for(30)
         audited(installation, [node.url], history, chance)
