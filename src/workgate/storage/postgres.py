@@ -212,7 +212,7 @@ class PostgresEngine:
         if len(batch) > 1 and not isinstance(error, OutcomeUnknown):
             _LOG.debug("a batch of %d is taken apart: %s", len(batch), error)
             for asked in batch:
-                await self._send(waiting, partial(list, (asked,)), kind, attempts)
+                await self._send(waiting, _once(asked), kind, attempts)
             return
         while not batch and (more := take()):  # there was no connection, for none of those who wait
             _fail(waiting, more, error)
@@ -259,6 +259,12 @@ def _picking(items: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
     if len(items) == 1:
         return lambda source: (source[items[0]],)
     return itemgetter(*items)
+
+
+def _once(asked: Asked) -> Take:
+    """Give one operation, and nothing after it."""
+    left = [asked]
+    return lambda: [left.pop()] if left else []
 
 
 def _fail(kind: Gathering, batch: Sequence[Asked], error: Exception) -> None:
