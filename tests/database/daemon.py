@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 _CHANCE = random.SystemRandom()
@@ -44,17 +44,18 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def descendants(pid: int) -> list[int]:
-    """The processes below one, children before grandchildren."""
+def children(pid: int) -> list[int]:
+    """The processes right below one."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = [int(child) for child in task.read_text().split()]
-        except OSError:
-            continue  # it ended meanwhile
-        for child in children:
-            found += [child, *descendants(child)]
+        with suppress(OSError):  # it ended meanwhile
+            found += map(int, task.read_text().split())
     return found
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one, children before grandchildren."""
+    return [below for child in children(pid) for below in (child, *descendants(child))]
 
 
 def send(signal_number: int, pids: Sequence[int]) -> None:

@@ -18,6 +18,7 @@ ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
 _FIRST_SEED = 20_261_124
 
 StartNode = Callable[..., Node]
+StartNodes = Callable[..., list[Node]]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -80,13 +81,25 @@ def fleet(prepared: tuple[Cluster, Installation], a_cluster: MakeCluster, tmp_pa
 
 
 @pytest.fixture
-def start_node() -> Iterator[StartNode]:
-    """Starts nodes; they are stopped afterwards."""
+def start_nodes() -> Iterator[StartNodes]:
+    """Starts several nodes at once; they are stopped afterwards."""
     with ExitStack() as stack:
 
-        def start(installation: Installation, *arguments: str, **options: Any) -> Node:
-            node = Node(installation, *arguments, **options)
-            stack.callback(node.stop)
-            return node.start()
+        def start(number: int, installation: Installation, *arguments: str, **options: Any) -> list[Node]:
+            nodes = [Node(installation, *arguments, **options).launch() for _ in range(number)]
+            for node in nodes:
+                stack.callback(node.stop)
+            return [node.wait() for node in nodes]
 
         yield start
+
+
+@pytest.fixture
+def start_node(start_nodes: StartNodes) -> StartNode:
+    """Starts one node."""
+
+    def start(installation: Installation, *arguments: str, **options: Any) -> Node:
+        (node,) = start_nodes(1, installation, *arguments, **options)
+        return node
+
+    return start

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.browser import PASSWORD, REDIRECT_URI
-from tests.database.daemon import Daemon
+from tests.database.daemon import Daemon, children
 from tests.processes import WORKGATE, Ran, environment_variables, forked
 
 SETTINGS = {
@@ -19,10 +19,6 @@ SETTINGS = {
     "sign_in_failures_per_account": "1000000",
 }
 """Limits of how often one may fail would only hide what the faults do."""
-
-
-_COMPILED = Path(__file__).parents[2] / "build" / "pycache"
-"""Nodes start often. Where Python is told to keep no compiled modules, each start would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +95,22 @@ class Node:
         self._folder = installation.folder
         named = SETTINGS | installation.settings() | dict(settings or {})
         self._environ = environment_variables(**named) | dict(environ or {})
-        if self._environ.pop("PYTHONDONTWRITEBYTECODE", None) is not None:
-            self._environ["PYTHONPYCACHEPREFIX"] = str(_COMPILED)
         self.port = port
         self.daemon: Daemon | None = None
 
     def start(self) -> "Node":
         """Start it and wait until it serves; after a restart it has the same port."""
+        return self.launch().wait()
+
+    def launch(self) -> "Node":
+        """Start it without waiting."""
         assert self.daemon is None, "it is running"
         self.daemon = Daemon([*self._command, "--port", str(self.port)], folder=self._folder, environ=self._environ)
-        line = self.daemon.wait_for_line("Workgate on ")
+        return self
+
+    def wait(self) -> "Node":
+        """Wait until it serves."""
+        line = self.running.wait_for_line("Workgate on ")
         found = re.search(r"http://[^ ]*:(\d+)", line)
         assert found is not None, line
         self.port = int(found[1])
@@ -138,13 +140,8 @@ class Node:
         self.daemon = None
 
     def workers(self) -> list[int]:
-        """The processes below the first one."""
-        pid = self.running.pid
-        return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
-
-
-def _children(task: Path) -> list[str]:
-    return (task / "children").read_text().split()
+        """The processes that serve: those right below the first one."""
+        return children(self.running.pid)
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount disks and cut networks")

@@ -6,21 +6,21 @@ import pytest
 from tests.database.certificates import Authority
 from tests.database.cluster import OWNER, a_folder
 from tests.database.proxies import pgbouncer
-from tests.faults.conftest import Fleet, StartNode
+from tests.faults.conftest import Fleet, StartNode, StartNodes
 from tests.faults.history import History, Outcome
 from tests.faults.load import Load, audited
 
 pytestmark = pytest.mark.faults
 
 
-def test_two_nodes_share_two_connections(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_two_nodes_share_two_connections(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     """PgBouncer hands each transaction another connection: nothing of a session may be relied on."""
     history = History()
     with a_folder() as folder, pgbouncer(fleet.cluster, folder, connections=2) as proxy:
         installation = fleet.installation.at(
             f"postgresql://{OWNER}@127.0.0.1:{proxy.port}/{fleet.database}?pooler=transaction"
         )
-        nodes = [start_node(installation) for _ in range(2)]
+        nodes = start_nodes(2, installation)
         urls = [node.url for node in nodes]
         with Load(installation, urls, history, chance).running():
             history.wait_for(150)

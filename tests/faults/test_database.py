@@ -8,7 +8,7 @@ import pytest
 from tests.database.cluster import OWNER, Cluster, a_folder
 from tests.database.disk import a_small_disk
 from tests.database.fixtures import MakeCluster
-from tests.faults.conftest import Fleet, StartNode
+from tests.faults.conftest import Fleet, StartNode, StartNodes
 from tests.faults.history import History, Outcome
 from tests.faults.load import Load, audited
 from tests.faults.site import Installation, needs_root
@@ -24,28 +24,27 @@ def nobody_waited(history: History) -> None:
     assert not waited, waited
 
 
-def test_the_database_is_killed(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_the_database_is_killed(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     history = History()
-    urls = [start_node(fleet.installation).url for _ in range(2)]
+    urls = [node.url for node in start_nodes(2, fleet.installation)]
     with Load(fleet.installation, urls, history, chance, PATIENCE).running():
-        for _ in range(2):
-            history.wait_for(chance.randrange(30, 100))
-            fleet.cluster.kill()
-            history.wait_for(4, Outcome.UNKNOWN)
-            fleet.cluster.start()
-            history.wait_for(30)
+        history.wait_for(chance.randrange(30, 200))
+        fleet.cluster.kill()
+        history.wait_for(4, Outcome.UNKNOWN)
+        fleet.cluster.start()
+        history.wait_for(50)
     audited(fleet.installation, urls, history, chance)
     nobody_waited(history)
 
 
-def test_the_replica_takes_over(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_the_replica_takes_over(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     history, primary = History(), fleet.cluster
     with a_folder() as folder:
         replica = primary.replica(folder)
         hosts = f"127.0.0.1:{primary.port},127.0.0.1:{replica.port}"
         both = f"postgresql://{OWNER}@{hosts}/{fleet.database}?target_session_attrs=read-write"
         installation = fleet.installation.at(both)
-        nodes = [start_node(installation) for _ in range(2)]
+        nodes = start_nodes(2, installation)
         urls = [node.url for node in nodes]
         with Load(installation, urls, history, chance, PATIENCE).running():
             history.wait_for(chance.randrange(30, 100))

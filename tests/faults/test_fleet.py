@@ -12,7 +12,7 @@ from tests.browser import at_once
 from tests.database.cluster import a_folder
 from tests.database.daemon import eventually, send
 from tests.database.proxies import Entrance, haproxy
-from tests.faults.conftest import Fleet, StartNode
+from tests.faults.conftest import Fleet, StartNodes
 from tests.faults.history import History, Kind, Outcome, Pair
 from tests.faults.load import Client, Load, a_client, audited
 from tests.faults.site import Installation, Node
@@ -30,9 +30,9 @@ class Site:
 
 
 @contextmanager
-def a_site(installation: Installation, start_node: StartNode, *arguments: str) -> Iterator[Site]:
+def a_site(installation: Installation, start_nodes: StartNodes, *arguments: str) -> Iterator[Site]:
     """Run three nodes behind HAProxy."""
-    nodes = [start_node(installation, *arguments) for _ in range(3)]
+    nodes = start_nodes(3, installation, *arguments)
     with a_folder() as folder, haproxy([node.port for node in nodes], folder) as entrance:
         eventually(lambda: len(entrance.up()) == 3, "all three are ready")
         yield Site(nodes, entrance)
@@ -59,11 +59,11 @@ def a_pair(client: Client) -> tuple[str, Pair]:
     return code, pair
 
 
-def test_fifty_at_once(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_fifty_at_once(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     """Of those who redeem a code one succeeds; those who use a refresh token all get the same pair."""
     history = History()
     with (
-        a_site(fleet.installation, start_node) as site,
+        a_site(fleet.installation, start_nodes) as site,
         a_crowd(fleet.installation, site.entrance.url, history) as crowd,
     ):
         code = crowd[0].authorize()
@@ -77,9 +77,9 @@ def test_fifty_at_once(fleet: Fleet, start_node: StartNode, chance: random.Rando
         audited(fleet.installation, [node.url for node in site.nodes], history, chance)
 
 
-def test_refresh_against_revoke(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_refresh_against_revoke(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     history = History()
-    with a_site(fleet.installation, start_node) as site, ExitStack() as stack:
+    with a_site(fleet.installation, start_nodes) as site, ExitStack() as stack:
         urls = [node.url for node in site.nodes]
         clients = [stack.enter_context(a_client(fleet.installation, urls, history, chance)) for _ in range(6)]
         for _ in range(10):
@@ -91,10 +91,10 @@ def test_refresh_against_revoke(fleet: Fleet, start_node: StartNode, chance: ran
         audited(fleet.installation, urls, history, chance)
 
 
-def test_a_rolling_restart(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_a_rolling_restart(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     """Nobody notices."""
     history = History()
-    with a_site(fleet.installation, start_node, "--drain", "1") as site:
+    with a_site(fleet.installation, start_nodes, "--drain", "1") as site:
         with Load(fleet.installation, [site.entrance.url], history, chance).running():
             for node in site.nodes:
                 history.wait_for(20)
@@ -108,9 +108,9 @@ def test_a_rolling_restart(fleet: Fleet, start_node: StartNode, chance: random.R
         audited(fleet.installation, [site.entrance.url], history, chance)
 
 
-def test_a_node_and_a_worker_are_killed(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_a_node_and_a_worker_are_killed(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     history = History()
-    with a_site(fleet.installation, start_node, "--workers", "2") as site:
+    with a_site(fleet.installation, start_nodes, "--workers", "2") as site:
         with Load(fleet.installation, [site.entrance.url], history, chance).running():
             history.wait_for(30)
             node, other = chance.sample(site.nodes, 2)
@@ -126,10 +126,10 @@ def test_a_node_and_a_worker_are_killed(fleet: Fleet, start_node: StartNode, cha
         audited(fleet.installation, [site.entrance.url], history, chance)
 
 
-def test_an_end_is_known_everywhere_at_once(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+def test_an_end_is_known_everywhere_at_once(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     """What ends at one node has ended at the next call on every other."""
     installation, history = fleet.installation, History()
-    with a_site(installation, start_node) as site, ExitStack() as stack:
+    with a_site(installation, start_nodes) as site, ExitStack() as stack:
         clients = [stack.enter_context(a_client(installation, [node.url], history, chance)) for node in site.nodes]
         for first in clients:
             signed_in = first.sign_in()
