@@ -101,14 +101,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to count."""
-        self._received = 0
         if self._owed is _Owed.NOTHING:
             self._owed, self._owed_for = _Owed.HEAD, 0
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
-        """The request is here."""
-        self._owed = _Owed.NOTHING
+        """The request is here; what comes next belongs to another one."""
+        self._owed, self._received = _Owed.NOTHING, 0
         super().on_message_complete()
 
     def second_passed(self, patience: Patience) -> None:

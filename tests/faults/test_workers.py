@@ -273,6 +273,7 @@ def test_nodes_are_restarted_behind_a_load_balancer(tmp_path: Path, web: Registe
         for node in nodes:
             node.__enter__()
         with haproxy([int(chosen[1]) for chosen in options], tmp_path) as proxy:
+            eventually(lambda: proxy.up() == {"node0", "node1"}, "the load balancer sees both nodes")
             url = f"http://127.0.0.1:{proxy.port}"
             with chains(url, web, 3) as made, under_load(*(chain.step for chain in made)) as load:
                 for number, chosen in enumerate(options):
@@ -280,8 +281,7 @@ def test_nodes_are_restarted_behind_a_load_balancer(tmp_path: Path, web: Registe
                     assert nodes[number].stop() == 0
                     load.goes_on()
                     nodes[number] = ServerProcess(tmp_path, *chosen, **SETTINGS).__enter__()
-                    up = f"node{number} is UP"
-                    eventually(lambda up=up: any(up in line for line in proxy.daemon.lines), up)  # type: ignore[misc]
+                    eventually(lambda: proxy.up() == {"node0", "node1"}, "the load balancer sees both nodes")
                 load.goes_on()
     finally:
         for node in nodes:

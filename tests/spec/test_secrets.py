@@ -254,7 +254,8 @@ def test_error_answers(run: Run) -> None:
 @pytest.mark.spec("ASVS 5.0", "13.3.2", "the database, its journal and the key file are their owner's alone")
 def test_file_modes(run: Run) -> None:
     files = sorted(path.name for path in run.folder.iterdir())
-    assert files == ["workgate.db", "workgate.db-shm", "workgate.db-wal", "workgate.keys"]
+    of_the_database = [f"workgate.db{end}" for end in ("", "-next", "-shm", "-turn", "-wal")]
+    assert files == [*of_the_database, "workgate.keys"]
     for name in files:
         assert stat.S_IMODE((run.folder / name).stat().st_mode) == 0o600, name
 

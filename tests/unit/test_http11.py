@@ -188,3 +188,21 @@ def test_a_connection_that_waits_for_its_answer_is_not() -> None:
             writer.close()
 
     assert served(app, client, keep_alive=1, protocol=Watched).endswith(b"second")
+
+
+def test_a_large_request_does_not_count_for_the_next_one() -> None:
+    body = b"x" * 200_000
+    large = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    async def client(connect: Connect) -> list[bytes]:
+        reader, writer = await connect()
+        heads = []
+        for request in (large, large, GET):
+            writer.write(request)
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            await reader.readexactly(2)
+        writer.close()
+        return heads
+
+    heads = served(Answers(answer(b"ok"), answer(b"ok"), answer(b"ok")), client)
+    assert [head.split(b"\r\n")[0] for head in heads] == [b"HTTP/1.1 200 OK"] * 3

@@ -15,7 +15,7 @@ def millisecond(row_id: int) -> int:
 
 
 def test_more_in_a_millisecond_than_the_counter_holds() -> None:
-    ids = RowIds(Bytes())
+    ids = RowIds(bytes)  # it counts from 0
     made = [ids.next(NOW) for _ in range(10_000)]
     assert all(one < next_one for one, next_one in pairwise(made))
     assert [millisecond(made[n]) - NOW for n in (0, 4095, 4096, 9999)] == [0, 0, 1, 2]
@@ -46,6 +46,14 @@ def test_processes_do_not_meet() -> None:
     processes = [RowIds(lambda _, n=n: (n << 6).to_bytes(2, "big")) for n in range(1024)]  # type: ignore[misc]
     made = [process.next(NOW) for process in processes for _ in range(3)]
     assert len(set(made)) == len(made)
+
+
+def test_processes_of_the_same_number_count_from_numbers_of_their_own() -> None:
+    chance = iter([b"\x12\x34", b"\x00\x07", b"\x12\x34", b"\x04\x00"])
+    one, other = (RowIds(lambda _: next(chance)) for _ in range(2))
+    made = [process.next(later(ms / 1000)) for ms in range(20) for process in (one, other) for _ in range(50)]
+    assert len(set(made)) == len(made)
+    assert {row_id >> 12 & 1023 for row_id in made} == {0x1234 >> 6}
 
 
 def test_63_bits_are_enough_until_2089() -> None:
