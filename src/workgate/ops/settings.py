@@ -19,7 +19,9 @@ _LISTS = frozenset({"base_domains", "trusted_proxies"})
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings with their defaults; durations in the unit that the name says."""
 
-    database_url: Annotated[str, Meta(description="sqlite:///path of the database")] = "sqlite:///workgate.db"
+    database_url: Annotated[str, Meta(description="sqlite:///path of the database, or postgresql://user@host/name")] = (
+        "sqlite:///workgate.db"
+    )
     keys: Annotated[
         str | None, Meta(description="the key ring's text, or file:PATH; by default a file by the database")
     ] = None

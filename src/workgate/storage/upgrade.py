@@ -30,8 +30,8 @@ _PREPARE_POSTGRES = (
 )
 
 
-def upgrade_embedded(path: Path, now: Milliseconds) -> None:
-    """Run every revision that the database lacks.
+def upgrade_embedded(path: Path, now: Milliseconds, revision: str = "head") -> None:
+    """Run every revision that the database lacks, up to one or to the newest.
 
     Raises:
         StoreUnavailable: the database is at a revision that this release does not know.
@@ -39,15 +39,15 @@ def upgrade_embedded(path: Path, now: Milliseconds) -> None:
     engine = create_engine(f"sqlite:///{path}")
     try:
         with engine.connect() as connection:
-            _upgrade(connection, now)
+            _upgrade(connection, now, revision)
     except CommandError as error:
         raise StoreUnavailable(f"the database {path} was written by another version of Workgate: {error}") from error
     finally:
         engine.dispose()
 
 
-async def upgrade_postgres(database: PostgresEngine, now: Milliseconds) -> None:
-    """Run every revision that the database lacks, in one transaction.
+async def upgrade_postgres(database: PostgresEngine, now: Milliseconds, revision: str = "head") -> None:
+    """Run every revision that the database lacks, up to one or to the newest, in one transaction.
 
     Raises:
         StoreUnavailable: nothing was changed; the message says why.
@@ -63,7 +63,7 @@ async def upgrade_postgres(database: PostgresEngine, now: Milliseconds) -> None:
                 async with engine.begin() as connection:
                     for statement in _PREPARE_POSTGRES:
                         await connection.execute(text(statement))
-                    await connection.run_sync(_upgrade, now)
+                    await connection.run_sync(_upgrade, now, revision)
                 return
             except DBAPIError as error:
                 # Two that create the first table at once: the second one finds it when it tries again.
@@ -92,10 +92,10 @@ def pending(revision: str | None) -> list[str]:
     return [one.revision for one in reversed(list(script.iterate_revisions("head", revision or "base")))]
 
 
-def _upgrade(connection: Connection, now: Milliseconds) -> None:
+def _upgrade(connection: Connection, now: Milliseconds, revision: str) -> None:
     config = _config(now)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _config(now: Milliseconds) -> Config:
