@@ -39,6 +39,8 @@ _LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.InternalClientError,
 )
+# What was prepared on the connection is gone, or its tables were changed: a new connection prepares it anew.
+_STALE = (asyncpg.InvalidCachedStatementError, asyncpg.FeatureNotSupportedError, asyncpg.InvalidSQLStatementNameError)
 
 T = TypeVar("T")
 
@@ -171,6 +173,9 @@ class PostgresEngine:
             self._connections.discard(connection)
             reason = str(error) or type(error).__name__
             return OutcomeUnknown(f"the database's answer was lost: {reason}")
+        if isinstance(error, _STALE):
+            self._connections.discard(connection)
+            return StoreUnavailable(f"a prepared statement is no longer good: {error}")
         if isinstance(error, asyncpg.PostgresError):
             self._connections.release(connection)
             if isinstance(error, asyncpg.UniqueViolationError):
