@@ -10,7 +10,7 @@ help:
 	@echo 'make demo    an organisation, users, applications and the example app, running (PORT=8400 APP_PORT=8401)'
 	@echo 'make test    every test (PYTEST_ARGS="-k refresh" to choose)'
 	@echo 'make check   lint, formatting, types, layers, documentation'
-	@echo 'make bench   measurements (BENCH_ARGS="...")'
+	@echo 'make bench   measurements against peers, into bench/RESULTS.md (BENCH_ARGS="--quick")'
 	@echo 'make docs    the documentation, built into build/site'
 
 # exec, so that Ctrl-C and SIGTERM reach the program itself.

@@ -102,7 +102,9 @@ def _options() -> argparse.Namespace:
         help="authorizations of the large installation; 0 leaves growth out",
     )
     parser.add_argument("--only", default="", help=f"by commas, of: {', '.join(c.name for c in CONTENDERS)}")
-    parser.add_argument("--agree-with", type=Path, default=agreement.OTHER, help="another generator, to check ours with")
+    parser.add_argument(
+        "--agree-with", type=Path, default=agreement.OTHER, help="another generator, to check ours with"
+    )
     parser.add_argument("--output", type=Path, default=_BENCH, help="the folder of RESULTS.md and plots/")
     return parser.parse_args()
 

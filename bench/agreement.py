@@ -18,9 +18,7 @@ from bench.processes import call
 from bench.tournament import Plan, measures, on_disk, say
 
 _BESIDE = Path("shared") / "tools" / "load.py"
-OTHER = next(
-    (folder / _BESIDE for folder in Path(__file__).resolve().parents if (folder / _BESIDE).exists()), _BESIDE
-)
+OTHER = next((folder / _BESIDE for folder in Path(__file__).resolve().parents if (folder / _BESIDE).exists()), _BESIDE)
 """Where the other generator lies beside a checkout."""
 _COMPARED = ("rate", "server_us", "p50_ms", "p99_ms")
 

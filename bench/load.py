@@ -214,7 +214,7 @@ def _body(head: bytes, buffer: bytes, begin: int) -> bytes | None:
         return buffer[begin:]
     if not buffer.endswith(b"0\r\n\r\n"):
         return None
-    parts = []
+    parts: list[bytes] = []
     while True:
         line = buffer.index(b"\r\n", begin)
         length = int(buffer[begin:line].partition(b";")[0], 16)

@@ -38,7 +38,7 @@ def _first(file: str, name: str, separator: str = ":") -> str:
 def _disk() -> str:
     """The file system's kind, and how long a small write takes until it is on it."""
     times = []
-    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:  # noqa: S108 - where the data lies
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
         for _ in range(200):
             file.write(b"x" * 4096)
             file.flush()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from bench.load import Answer, Script
+from bench.load import Answer, Script, Step
 from bench.processes import Failed
 
 REDIRECT_URI = "https://client.example/callback"
@@ -39,7 +39,7 @@ class Wire:
         basic: the application's Basic credentials, encoded.
         token: the token endpoint's path.
         introspect: the introspection endpoint's path; None where there is none.
-        introspect_basic: other credentials for it, where the application's do not do.
+        introspect_port: where it is, if not at the server's port.
         session: makes the API call of a session check; None where access tokens open no API of the server's own.
         verifier: whether codes were asked for with PKCE.
     """
@@ -48,7 +48,7 @@ class Wire:
     basic: str
     token: str
     introspect: str | None = None
-    introspect_basic: str | None = None
+    introspect_port: int | None = None
     session: Callable[[str], bytes] | None = None
     verifier: bool = False
 
@@ -95,7 +95,9 @@ class Wire:
 def refresh(wire: Wire, pool: Pool) -> Script:
     """Each connection takes the token that was used longest ago, and puts back the one that it got for it."""
     tokens = pool.refresh_tokens
-    request = _with_token(wire.post(wire.token, {"grant_type": "refresh_token", "refresh_token": "@"}, basic=wire.basic))
+    request = _with_token(
+        wire.post(wire.token, {"grant_type": "refresh_token", "refresh_token": "@"}, basic=wire.basic)
+    )
     while True:
         if not tokens:
             raise Failed("there are fewer refresh tokens than connections")
@@ -120,12 +122,15 @@ def introspection(wire: Wire, pool: Pool, number: int) -> Script:
     """Look at live tokens, one after the other."""
     if wire.introspect is None:
         raise Failed("there is no introspection here")
-    basic = wire.introspect_basic or wire.basic
-    requests = [wire.post(wire.introspect, {"token": token}, basic=basic) for token in pool.access_tokens]
+    requests = [wire.post(wire.introspect, {"token": token}, basic=wire.basic) for token in pool.access_tokens]
+    steps: list[Step] = [
+        (request, True) if wire.introspect_port is None else (request, True, wire.introspect_port)
+        for request in requests
+    ]
     at = number * 61
     while True:
         at += 1
-        answer = yield requests[at % len(requests)], True
+        answer = yield steps[at % len(steps)]
         if answer.status != 200 or b'"active":true' not in answer.body.replace(b" ", b""):
             raise Failed(f"introspection: {shown(answer)}")
 

@@ -167,10 +167,10 @@ def _stat(pid: int) -> list[str]:
 
 def _tree(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError):
-                children.setdefault(int(_stat(int(entry))[1]), []).append(int(entry))
+                children.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
     found, waiting = [], [root]
     while waiting:
         pid = waiting.pop()

@@ -20,7 +20,8 @@ _TITLES = {
 _EXPLAINED = {
     "refresh": "A refresh token for a new pair; every chain goes on with the token that it was given.",
     "code": "A code for an access token and a refresh token; each code once.",
-    "session": "`GET /attask/api/v14.0/session` with the header `sessionID`. The peers' tokens open no API of their own.",
+    "session": "`GET /attask/api/v14.0/session` with the header `sessionID`. The peers' tokens open no API of their "
+    "own.",
     "introspection": "RFC 7662, the client authenticated, a live token.",
     "flow": "Authorization request, the consent page, the decision, the redirect, the code's exchange: one operation. "
     "The browser is signed in already, so no password is hashed.",
@@ -130,7 +131,7 @@ def _operation(findings: Findings, operation: str, plots: Path) -> str:
     if not present:
         return ""
     ours = {name: measured["total_us"] for name, _, measured in present if name in _OURS}
-    ratios = [f"× {findings.figures[name].label}" for name in _OURS if name in ours]
+    ratios = [f"times {findings.figures[name].label}" for name in _OURS if name in ours]
     rows: list[Sequence[object]] = []
     for _, figures, measured in present:
         label = f"**{figures.label}**" if figures.ours else figures.label
@@ -179,8 +180,8 @@ def _starts(findings: Findings, plots: Path) -> str:
     columns = ["", "start ms", "server MB (PSS)", "server MB (RSS)", "database MB (PSS)"]
     explained = (
         f"Start: from the command to the first successful answer over HTTP, its database running already; median of "
-        f"{findings.plan.starts}. Memory: of all the server's processes when the rounds were over; what the map in memory "
-        "holds is all that was ever issued."
+        f"{findings.plan.starts}. Memory: of all the server's processes when the rounds were over; what the map in "
+        "memory holds is all that was ever issued."
     )
     return f"## Cold start and memory\n\n{explained}\n\n{_table(columns, rows)}\n\n![{title}](plots/memory.svg)"
 
@@ -197,7 +198,11 @@ def _growth(findings: Findings, plots: Path) -> str:
             rows.append(
                 [
                     _TITLES[operation],
-                    *(f"{by[size][key]:,.{places}f}" for key, places in (("p99_ms", 1), ("total_us", 0)) for size in by),
+                    *(
+                        f"{by[size][key]:,.{places}f}"
+                        for key, places in (("p99_ms", 1), ("total_us", 0))
+                        for size in by
+                    ),
                     f"{large['p99_ms'] / small['p99_ms']:.2f}",
                     f"{large['total_us'] / small['total_us']:.2f}",
                 ]
@@ -232,7 +237,8 @@ def _targets(findings: Findings) -> str:
         ahead = ""
         if best is not None:
             times = best[1] / took
-            ahead = f"{times:.1f} times ({best[0]}), wanted {target.ahead:g}: {'met' if times >= target.ahead else 'missed'}"
+            verdict_ahead = "met" if times >= target.ahead else "missed"
+            ahead = f"{times:.1f} times ({best[0]}), wanted {target.ahead:g}: {verdict_ahead}"
         rows.append([target.what, f"{took:.0f} µs", f"{target.at_most_us:.0f} µs", verdict, ahead])
     for name in _OURS:
         figures = findings.figures.get(name)
@@ -256,8 +262,8 @@ def _agreement(findings: Findings) -> str:
     if not findings.agreement:
         return ""
     explained = (
-        "The same server loaded in turns by `bench/load.py` and by the program that made the figures of the design page "
-        "(`python -m bench.agreement PATH` repeats it). Ratios near 1 mean that the figures are the server's."
+        "The same server loaded in turns by `bench/load.py` and by the program that made the figures of the design "
+        "page (`python -m bench.agreement PATH` repeats it). Ratios near 1 mean that the figures are the server's."
     )
     return f"## The generator, checked against another\n\n{explained}\n\n{agreement_table(findings.agreement)}"
 

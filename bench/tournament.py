@@ -16,6 +16,7 @@ from bench.processes import Failed, memory
 
 OPERATIONS = ("refresh", "code", "session", "introspection", "flow")
 _LIVE, _SLOWLY_FILLED = 2000, 64
+_SLOWLY_MADE = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ def say(text: str) -> None:
 @contextlib.contextmanager
 def on_disk() -> Iterator[Path]:
     """A folder for data, which by custom is on a disk; other users may enter it, for PostgreSQL must."""
-    with tempfile.TemporaryDirectory(prefix="workgate-bench-", dir="/var/tmp", ignore_cleanup_errors=True) as name:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="workgate-bench-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
@@ -161,9 +162,12 @@ def _turn(seat: _Seat, operation: str, plan: Plan, *, warming: bool = False) -> 
     script = script_of(running, operation, seat.pool)
     if script is None:
         return
-    seconds = max(1.0, plan.seconds / 2) if warming else plan.seconds
+    seconds, warm_up = max(1.0, plan.seconds / 2) if warming else plan.seconds, plan.warm_up
     if operation == "code":
-        seat.pool.codes = running.fill(int(seat.rate * 1.6 * (seconds + plan.warm_up)) + 100, 0).codes
+        warm_up = min(warm_up, 0.25) if running.slow_to_fill else warm_up
+        wanted = int(seat.rate * 1.6 * (seconds + warm_up)) + 100
+        # A turn that runs out of codes ends with the last one.
+        seat.pool.codes = running.fill(min(wanted, _SLOWLY_MADE) if running.slow_to_fill else wanted, 0).codes
     connections = plan.connections
     if operation == "flow" and running.flow_connections is not None:
         connections = running.flow_connections
@@ -174,8 +178,10 @@ def _turn(seat: _Seat, operation: str, plan: Plan, *, warming: bool = False) -> 
             roots=running.roots,
             connections=connections,
             seconds=seconds,
-            warm_up=plan.warm_up,
+            warm_up=warm_up,
         )
+        if not result.operations:
+            raise Failed("nothing was completed in the time")
     except Failed as failure:
         raise Failed(f"{seat.contender.label}, {operation}: {failure}; {running.server.last_words()}") from failure
     if operation in {"refresh", "code"}:

@@ -11,9 +11,25 @@ ToCode = Generator[Step, Answer, str]
 
 
 def fill(
-    wire: Wire, port: int, to_code: Callable[[int], ToCode], codes: int, live: int, connections: int = 1
+    wire: Wire,
+    port: int,
+    to_code: Callable[[int], ToCode],
+    codes: int,
+    live: int,
+    connections: int = 1,
+    anew: Callable[[int], ToCode] | None = None,
 ) -> Pool:
-    """Go through the flow often enough for so many codes, live refresh tokens and live access tokens."""
+    """Go through the flow often enough for so many codes, live refresh tokens and live access tokens.
+
+    Args:
+        wire: how the server is spoken to.
+        port: where it is.
+        to_code: the flow.
+        codes: how many.
+        live: how many of either kind of token.
+        connections: how many browsers at once.
+        anew: the flow for live tokens, where one browser's tokens do not live side by side.
+    """
     pool = Pool()
     left = [codes, 2 * live]
 
@@ -24,7 +40,7 @@ def fill(
         while left[1] > 0:
             left[1] -= 1
             refreshed = left[1] % 2 == 0
-            found = token_answer((yield wire.exchange((yield from to_code(number))), True))
+            found = token_answer((yield wire.exchange((yield from (anew or to_code)(number))), True))
             if refreshed:
                 pool.refresh_tokens.append(found["refresh_token"])
             else:

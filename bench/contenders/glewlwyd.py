@@ -93,7 +93,9 @@ class Glewlwyd:
             port=port,
             wire=wire,
             server=server,
-            fill=lambda codes, live: collecting.fill(wire, port, lambda number: _to_code(wire, session[0]), codes, live),
+            fill=lambda codes, live: collecting.fill(
+                wire, port, lambda number: _to_code(wire, session[0]), codes, live
+            ),
             flow=collecting.whole(wire, lambda number: _to_code(wire, session[0])),
             slow_to_fill=True,
             flow_connections=1,

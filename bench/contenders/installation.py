@@ -120,6 +120,7 @@ class Application:
 
 def register(database: str, variables: Mapping[str, str]) -> Application:
     """Make an organisation, a user and an application that rotates, with commands."""
+
     def command(*arguments: str) -> dict[str, str]:
         found = json.loads(call([PROGRAM, *arguments, "--database", database, "--json"], variables))
         return dict(found) if isinstance(found, dict) else {}

@@ -1,5 +1,6 @@
 """Workgate itself: one worker, on its embedded database or on PostgreSQL."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -39,13 +40,15 @@ class Workgate:
 
     Args:
         postgres: whether it keeps its data in PostgreSQL.
+        program: what ``workgate serve`` is started by, if something watches it.
     """
 
     durable = True
     ours = True
 
-    def __init__(self, *, postgres: bool) -> None:
+    def __init__(self, *, postgres: bool, program: Sequence[str] = (PROGRAM,)) -> None:
         self._postgres = postgres
+        self._program = program
         self.name = "workgate-postgres" if postgres else "workgate-sqlite"
         self.label = f"Workgate, {'PostgreSQL' if postgres else 'SQLite'}"
 
@@ -77,8 +80,8 @@ class Workgate:
             port = free_port()
 
             def serve() -> Program:
-                command = [PROGRAM, "serve", "--port", str(port), "--database", database]
-                return Program(command, folder / "server.log", variables, folder)
+                command = [*self._program, "serve", "--port", str(port), "--database", database]
+                return Program(command, folder / "server.log", variables, Path(__file__).parents[2])
 
             server = serve()
             try:

@@ -25,7 +25,8 @@ from flask import Flask, Response, redirect, render_template_string, request, se
 from sqlalchemy import ForeignKey, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, scoped_session, sessionmaker
 
-_PAGE = """<!doctype html><html lang="en"><title>Allow access?</title><body><h1>Allow {{ name }} to use your account?</h1>
+_PAGE = """<!doctype html><html lang="en"><title>Allow access?</title><body>
+<h1>Allow {{ name }} to use your account?</h1>
 <form method="post" action="{{ action }}"><input type="hidden" name="csrf" value="{{ csrf }}">
 <button name="confirm" value="yes">Allow</button></form></body></html>"""
 _URI = "https://client.example/callback"
@@ -202,7 +203,9 @@ def _fill(codes: int, live: int) -> dict[str, list[str]]:
     now = int(time.time())
     common = {"client_id": "app", "scope": "api", "user_id": 1}
     # A code's lifetime is counted from auth_time and fixed at five minutes: these are dated an hour ahead.
-    made = [Code(code=secrets.token_urlsafe(36), redirect_uri=_URI, auth_time=now + 3600, **common) for _ in range(codes)]
+    made = [
+        Code(code=secrets.token_urlsafe(36), redirect_uri=_URI, auth_time=now + 3600, **common) for _ in range(codes)
+    ]
     tokens = [
         Token(
             access_token=secrets.token_urlsafe(32),

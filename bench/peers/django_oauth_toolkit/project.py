@@ -1,7 +1,8 @@
 """A Django project with django-oauth-toolkit and nothing else: settings, addresses and the program, in one file.
 
-``python project.py setup`` migrates and makes a user, an application and a browser's session; ``python project.py fill CODES
-LIVE`` writes codes and live tokens through the toolkit's own models. Both print JSON. Gunicorn serves ``application``.
+``python project.py setup`` migrates and makes a user, an application and a browser's session; ``python project.py fill
+CODES LIVE`` writes codes and live tokens through the toolkit's own models. Both print JSON. Gunicorn serves
+``application``.
 """
 
 import datetime
