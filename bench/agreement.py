@@ -11,11 +11,12 @@ import statistics
 import sys
 from pathlib import Path
 
-from bench import load, operations
+from bench import load
+from bench.contenders import Running
 from bench.contenders.workgate import Workgate
 from bench.operations import REDIRECT_URI, Pool
-from bench.processes import call
-from bench.tournament import Plan, measures, on_disk, say
+from bench.processes import Failed, call
+from bench.tournament import Plan, measures, on_disk, say, script_of
 
 _BESIDE = Path("shared") / "tools" / "load.py"
 OTHER = next((folder / _BESIDE for folder in Path(__file__).resolve().parents if (folder / _BESIDE).exists()), _BESIDE)
@@ -37,12 +38,13 @@ def agree(other: Path, plan: Plan) -> Agreement:
                     # As many chains as connections, each beginning with its own token, as the other one has it.
                     codes = int(15_000 * (plan.seconds + plan.warm_up)) if operation == "code" else 0
                     pools = [running.fill(codes, plan.connections) for _ in range(2)]
-                    pair = {
-                        "ours": _ours(running.port, running.server.pid, running.wire, operation, pools[0], plan),
-                        "theirs": _theirs(other, running.server.pid, running.wire, operation, pools[1], plan, folder),
-                    }
-                    if number >= 0:
-                        for name, figures in pair.items():
+                    for name in ("ours", "theirs") if number % 2 == 0 else ("theirs", "ours"):
+                        pool = pools.pop()
+                        if name == "ours":
+                            figures = _ours(running, operation, pool, plan)
+                        else:
+                            figures = _theirs(other, running, operation, pool, plan, folder)
+                        if number >= 0:
                             found.setdefault(operation, {}).setdefault(name, []).append(figures)
                             say(f"{name:8}{operation:14}{figures['rate']:9.0f}/s {figures['server_us']:8.1f} µs")
         finally:
@@ -56,16 +58,14 @@ def agree(other: Path, plan: Plan) -> Agreement:
     }
 
 
-def _ours(port: int, pid: int, wire: operations.Wire, operation: str, pool: Pool, plan: Plan) -> dict[str, float]:
-    scripts = {
-        "refresh": lambda number: operations.refresh(wire, pool),
-        "code": lambda number: operations.code(wire, pool),
-        "introspection": lambda number: operations.introspection(wire, pool, number),
-    }
+def _ours(running: Running, operation: str, pool: Pool, plan: Plan) -> dict[str, float]:
+    script = script_of(running, operation, pool)
+    if script is None:
+        raise Failed(f"Workgate does not do {operation}")
     result = load.run(
-        port,
-        scripts[operation],
-        roots={"server": pid},
+        running.port,
+        script,
+        roots=running.roots,
         connections=plan.connections,
         seconds=plan.seconds,
         warm_up=plan.warm_up,
@@ -73,9 +73,8 @@ def _ours(port: int, pid: int, wire: operations.Wire, operation: str, pool: Pool
     return measures([result])
 
 
-def _theirs(
-    other: Path, pid: int, wire: operations.Wire, operation: str, pool: Pool, plan: Plan, folder: Path
-) -> dict[str, float]:
+def _theirs(other: Path, running: Running, operation: str, pool: Pool, plan: Plan, folder: Path) -> dict[str, float]:
+    wire = running.wire
     lines = {"refresh": pool.refresh_tokens, "code": pool.codes, "introspection": pool.access_tokens}[operation]
     file = folder / "pool.txt"
     file.write_text("".join(f"{line}\n" for line in lines))
@@ -84,7 +83,7 @@ def _theirs(
     mode = "form" if operation == "introspection" else operation
     command = [sys.executable, str(other), mode, "--url", f"http://{wire.host}{path}", "--auth", f"basic:{credentials}"]
     command += ["--pool", str(file), "-c", str(plan.connections), "-d", str(plan.seconds), "-w", str(plan.warm_up)]
-    command += ["--pid", f"server={pid}"]
+    command += ["--pid", f"server={running.server.pid}"]
     if operation == "code":
         command += ["--redirect-uri", REDIRECT_URI]
     if operation == "introspection":

@@ -17,6 +17,7 @@ from bench.processes import Failed, memory
 OPERATIONS = ("refresh", "code", "session", "introspection", "flow")
 _LIVE, _SLOWLY_FILLED = 2000, 64
 _SLOWLY_MADE = 600
+_STARTING_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,7 @@ def _turn(seat: _Seat, operation: str, plan: Plan, *, warming: bool = False) -> 
     script = script_of(running, operation, seat.pool)
     if script is None:
         return
-    seconds, warm_up = max(1.0, plan.seconds / 2) if warming else plan.seconds, plan.warm_up
+    seconds, warm_up = max(running.warming_seconds, plan.seconds / 2) if warming else plan.seconds, plan.warm_up
     if operation == "code":
         warm_up = min(warm_up, 0.25) if running.slow_to_fill else warm_up
         wanted = int(seat.rate * 1.6 * (seconds + warm_up)) + 100
@@ -199,8 +200,8 @@ def _finish(seat: _Seat, plan: Plan) -> None:
     for name, root in running.roots.items():
         held = memory(root)
         own.memory[name] = {"rss": held.rss, "pss": held.pss}
-    times = []
-    for _ in range(plan.starts):
+    times: list[float] = []
+    while len(times) < plan.starts and sum(times) < _STARTING_SECONDS:
         running.server.stop()
         running.server = running.start()
         times.append(running.server.wait_for(running.port, running.alive))

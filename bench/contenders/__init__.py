@@ -26,6 +26,7 @@ class Running:
         close: ends what else was started.
         slow_to_fill: whether its pools come from its real flow, so that they have to be small.
         flow_connections: how many browsers may go through its flow at once, if not as many as everywhere.
+        warming_seconds: how long at least each operation goes on before the first round.
         remarks: what a reader of its figures should know.
     """
 
@@ -40,6 +41,7 @@ class Running:
     close: Callable[[], None] = lambda: None
     slow_to_fill: bool = False
     flow_connections: int | None = None
+    warming_seconds: float = 1.0
     remarks: list[str] = field(default_factory=list)
 
     @property

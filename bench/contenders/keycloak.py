@@ -34,6 +34,7 @@ _SECRET = "a-secret-of-some-length-for-the-benchmark"
 _REALM = "/realms/bench/protocol/openid-connect"
 _PASSWORD = "correct horse battery"
 _DAY = 86_400
+_USERS = 64
 
 
 class Keycloak:
@@ -90,21 +91,25 @@ class Keycloak:
         browsers: dict[int, _Browser] = {}
 
         def signed_in(number: int) -> ToCode:
-            return browsers.setdefault(number, _Browser(wire)).to_code()
+            return browsers.setdefault(number, _Browser(wire, number)).to_code()
+
+        def asked(number: int) -> ToCode:
+            return browsers.setdefault(number, _Browser(wire, number)).to_code(ask=True)
 
         running = Running(
             port=port,
             wire=wire,
             server=server,
             fill=lambda codes, live: collecting.fill(
-                wire, port, signed_in, codes, live, 4, anew=lambda number: _Browser(wire).to_code()
+                wire, port, signed_in, codes, live, 4, anew=lambda number: _Browser(wire, number).to_code()
             ),
-            flow=collecting.whole(wire, lambda number: browsers.setdefault(number, _Browser(wire)).to_code(ask=True)),
+            flow=collecting.whole(wire, asked),
             start=serve,
             alive="/realms/bench",
             database=cluster.pid,
             close=cluster.stop,
             slow_to_fill=True,
+            warming_seconds=10.0,
             remarks=["its codes are kept in memory and its tokens are signed JWTs, as it is made"],
         )
         try:
@@ -125,15 +130,19 @@ def _realm() -> dict[str, object]:
         "publicClient": False,
         "consentRequired": True,
     }
-    user = {
-        "username": "ann",
-        "email": "ann@client.example",
-        "emailVerified": True,
-        "firstName": "Ann",
-        "lastName": "Archer",
-        "enabled": True,
-        "credentials": [{"type": "password", "value": _PASSWORD}],
-    }
+    # A user for each browser: two that consent for the first time at once are a conflict to Keycloak.
+    users = [
+        {
+            "username": f"ann{number}",
+            "email": f"ann{number}@client.example",
+            "emailVerified": True,
+            "firstName": "Ann",
+            "lastName": "Archer",
+            "enabled": True,
+            "credentials": [{"type": "password", "value": _PASSWORD}],
+        }
+        for number in range(_USERS)
+    ]
     return {
         "realm": "bench",
         "enabled": True,
@@ -145,15 +154,16 @@ def _realm() -> dict[str, object]:
         "ssoSessionIdleTimeout": _DAY,
         "ssoSessionMaxLifespan": _DAY,
         "clients": [client],
-        "users": [user],
+        "users": users,
     }
 
 
 class _Browser:
-    """A browser that signs in when it is first asked to."""
+    """A browser that signs in when it is first asked to, as the user of its number."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, number: int) -> None:
         self._wire = wire
+        self._user = f"ann{number % _USERS}"
         self._cookies: dict[str, str] = {}
 
     def to_code(self, *, ask: bool = False) -> ToCode:
@@ -172,7 +182,7 @@ class _Browser:
                 action = re.search(r'<form[^>]*action="([^"]*)"', page)
                 if action is None:
                     break
-                filled = {"username": "ann", "password": _PASSWORD} if "password" in page else {"accept": "Yes"}
+                filled = {"username": self._user, "password": _PASSWORD} if "password" in page else {"accept": "Yes"}
                 fields = {**form_fields(page), **filled}
                 request = self._wire.post(action[1].replace("&amp;", "&"), fields, cookie=cookie_header(self._cookies))
             else:

@@ -75,6 +75,7 @@ class OidcProvider:
             flow=lambda number: _flow(wire),
             start=serve,
             alive=_ALIVE,
+            warming_seconds=3.0,
             database=cluster.pid if cluster else None,
             close=cluster.stop if cluster else lambda: None,
         )

@@ -2,6 +2,8 @@
 
 from bench.contenders import Contender
 from bench.contenders.glewlwyd import Glewlwyd
+from bench.contenders.hydra import Hydra
+from bench.contenders.keycloak import Keycloak
 from bench.contenders.oidc_provider import OidcProvider
 from bench.contenders.python_peers import authlib_flask, django_oauth_toolkit
 from bench.contenders.workgate import Workgate
@@ -16,4 +18,6 @@ CONTENDERS: tuple[Contender, ...] = (
     django_oauth_toolkit(),
     Glewlwyd(postgres=False),
     Glewlwyd(postgres=True),
+    Hydra(),
+    Keycloak(),
 )
