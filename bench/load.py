@@ -180,7 +180,7 @@ class _Link(asyncio.Protocol):
             return
         head = buffer[:end]
         lowered = head.lower()
-        body = _body(lowered, buffer, end + 4)
+        body = whole_body(lowered, buffer, end + 4)
         if body is None:
             return
         self._buffer, self._waiting = b"", False
@@ -204,7 +204,7 @@ class _Link(asyncio.Protocol):
             transport.close()
 
 
-def _body(head: bytes, buffer: bytes, begin: int) -> bytes | None:
+def whole_body(head: bytes, buffer: bytes, begin: int) -> bytes | None:
     """The body, or None if it is not all there. Answers without a length are not for kept connections."""
     at = head.find(b"\r\ncontent-length:")
     if at >= 0:

@@ -95,9 +95,7 @@ class Wire:
 def refresh(wire: Wire, pool: Pool) -> Script:
     """Each connection takes the token that was used longest ago, and puts back the one that it got for it."""
     tokens = pool.refresh_tokens
-    request = _with_token(
-        wire.post(wire.token, {"grant_type": "refresh_token", "refresh_token": "@"}, basic=wire.basic)
-    )
+    request = with_token(wire.post(wire.token, {"grant_type": "refresh_token", "refresh_token": "@"}, basic=wire.basic))
     while True:
         if not tokens:
             raise Failed("there are fewer refresh tokens than connections")
@@ -111,7 +109,7 @@ def refresh(wire: Wire, pool: Pool) -> Script:
 
 def code(wire: Wire, pool: Pool) -> Script:
     """Each code is exchanged once."""
-    request = _with_token(wire.exchange("@"))
+    request = with_token(wire.exchange("@"))
     while pool.codes:
         answer = yield request(pool.codes.pop()), True
         if not token_answer(answer).get("refresh_token"):
@@ -209,7 +207,7 @@ def shown(answer: Answer) -> str:
     return f"{answer.status} {answer.head[:200]!r} {answer.body[:400]!r}"
 
 
-def _with_token(request: bytes) -> Callable[[str], bytes]:
+def with_token(request: bytes) -> Callable[[str], bytes]:
     """Cut a request at the one place where a token goes: the rest is the same every time."""
     head, _, body = request.partition(b"\r\n\r\n")
     before, _, after = body.partition(b"%40")

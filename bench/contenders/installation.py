@@ -84,6 +84,10 @@ class SqliteSql:
     def settle(self) -> None:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
 
 class PostgresSql:
     """SQL through psql; binary columns have to be asked for in hexadecimal."""
