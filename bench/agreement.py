@@ -37,7 +37,7 @@ def agree(other: Path, plan: Plan) -> Agreement:
                 for operation in ("refresh", "code", "introspection"):
                     # As many chains as connections, each beginning with its own token, as the other one has it.
                     codes = int(15_000 * (plan.seconds + plan.warm_up)) if operation == "code" else 0
-                    pools = [running.fill(codes, plan.connections) for _ in range(2)]
+                    pools = [running.pool(codes, plan.connections) for _ in range(2)]
                     for name in ("ours", "theirs") if number % 2 == 0 else ("theirs", "ours"):
                         pool = pools.pop()
                         if name == "ours":

@@ -67,7 +67,7 @@ def _turn(started: Started, pool: Pool, operation: str, plan: Plan) -> Result:
     if script is None:
         raise Failed(f"Workgate does not do {operation}")
     if operation == "code":
-        pool.codes = started.multiplier.pool(int(12_000 * (plan.seconds + plan.warm_up)), 0).codes
+        pool.codes = started.running.pool(int(12_000 * (plan.seconds + plan.warm_up)), 0).codes
     return load.run(
         started.running.port,
         script,

@@ -27,6 +27,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self._bin = binaries()
         self._as_user = _as_postgres()
+        self._databases: list[str] = []
         self.port = free_port()
         data, sockets = folder / "data", folder / "sockets"
         for made in (folder, data, sockets):
@@ -63,6 +64,7 @@ class Cluster:
     def create(self, database: str) -> str:
         """Create a database and give its address."""
         self.run(f"CREATE DATABASE {database}", "postgres")
+        self._databases.append(database)
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
 
     def run(self, sql: str, database: str) -> str:
@@ -71,9 +73,10 @@ class Cluster:
         flags = ["-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1"]
         return call([str(self._bin / "psql"), *address, *flags, "-f", "-"], stdin=sql, folder=Path("/"))
 
-    def version(self) -> str:
-        """What it calls itself."""
-        return self.run("SHOW server_version", "postgres").split()[0]
+    def analyze(self) -> None:
+        """Let it see what its tables hold: plans made while they were empty read them from end to end."""
+        for database in self._databases:
+            self.run("ANALYZE", database)
 
     def stop(self) -> None:
         """End it, whoever is connected."""

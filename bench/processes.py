@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+# An installed program has its bytecode beside it; starts would be measured without.
+_INHERITED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Failed(Exception):
@@ -50,7 +52,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(variables or {})},
+                env={**_INHERITED, **(variables or {})},
                 cwd=folder,
                 start_new_session=True,
             )

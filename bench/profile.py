@@ -84,7 +84,7 @@ def _profiled(started: Started, operation: str, plan: Plan, stats: Path) -> int:
 
 def _load(started: Started, operation: str, plan: Plan) -> load.Result:
     codes = int(20_000 * (plan.seconds + plan.warm_up)) if operation == "code" else 0
-    script = script_of(started.running, operation, started.multiplier.pool(codes, 2000))
+    script = script_of(started.running, operation, started.running.pool(codes, 2000))
     if script is None:
         raise Failed(f"Workgate does not do {operation}")
     return load.run(

@@ -151,7 +151,7 @@ def _seated(contender: Contender, build: Path, folder: Path, figures: dict[str, 
     own.remarks = list(running.remarks)
     seat = _Seat(contender, running, own)
     try:
-        seat.pool = running.fill(0, _SLOWLY_FILLED if running.slow_to_fill else _LIVE)
+        seat.pool = running.pool(0, _SLOWLY_FILLED if running.slow_to_fill else _LIVE)
     except BaseException:
         running.stop()
         raise
@@ -169,7 +169,7 @@ def _turn(seat: _Seat, operation: str, plan: Plan, *, warming: bool = False) -> 
         warm_up = min(warm_up, 0.25) if running.slow_to_fill else warm_up
         wanted = int(seat.rate * 1.6 * (seconds + warm_up)) + 100
         # A turn that runs out of codes ends with the last one.
-        seat.pool.codes = running.fill(min(wanted, _SLOWLY_MADE) if running.slow_to_fill else wanted, 0).codes
+        seat.pool.codes = running.pool(min(wanted, _SLOWLY_MADE) if running.slow_to_fill else wanted, 0).codes
     connections = plan.connections
     if operation == "flow" and running.flow_connections is not None:
         connections = running.flow_connections

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bench.load import Script
 from bench.operations import Pool, Wire
+from bench.postgres import Cluster
 from bench.processes import Program
 
 
@@ -18,12 +19,11 @@ class Running:
         port: on loopback.
         wire: how it is spoken to.
         server: its process.
-        database: the root of its database's processes, None where that is part of the server or there is none.
+        cluster: its database, None where that is part of the server or there is none.
         fill: makes so many fresh codes, live refresh tokens and live access tokens; called while it serves.
         flow: the script from a signed-in browser to a token, for each connection.
         start: starts the server anew, for measuring how long that takes.
         alive: a path that is answered with 200 as soon as it serves.
-        close: ends what else was started.
         slow_to_fill: whether its pools come from its real flow, so that they have to be small.
         flow_connections: how many browsers may go through its flow at once, if not as many as everywhere.
         warming_seconds: how long at least each operation goes on before the first round.
@@ -37,8 +37,7 @@ class Running:
     flow: Callable[[int], Script] | None = None
     start: Callable[[], Program]
     alive: str
-    database: int | None = None
-    close: Callable[[], None] = lambda: None
+    cluster: Cluster | None = None
     slow_to_fill: bool = False
     flow_connections: int | None = None
     warming_seconds: float = 1.0
@@ -47,12 +46,20 @@ class Running:
     @property
     def roots(self) -> Mapping[str, int]:
         """The process trees that are counted."""
-        return {"server": self.server.pid} | ({"database": self.database} if self.database is not None else {})
+        return {"server": self.server.pid} | ({"database": self.cluster.pid} if self.cluster is not None else {})
+
+    def pool(self, codes: int, live: int) -> Pool:
+        """What ``fill`` makes; the database has looked at it, as it otherwise would within a minute."""
+        made = self.fill(codes, live)
+        if self.cluster is not None:
+            self.cluster.analyze()
+        return made
 
     def stop(self) -> None:
         """End everything."""
         self.server.stop()
-        self.close()
+        if self.cluster is not None:
+            self.cluster.stop()
 
 
 class Contender(Protocol):

@@ -102,8 +102,7 @@ class Glewlwyd:
             remarks=["its flow fails with requests at the same time (`server_error`), so one browser goes through it"],
             start=serve,
             alive=_ALIVE,
-            database=cluster.pid if cluster else None,
-            close=cluster.stop if cluster else lambda: None,
+            cluster=cluster,
         )
         try:
             server.wait_for(port)

@@ -82,8 +82,7 @@ class Hydra:
             flow=collecting.whole(wire, lambda number: _to_code(wire, admin)),
             start=serve,
             alive="/health/ready",
-            database=cluster.pid,
-            close=cluster.stop,
+            cluster=cluster,
             slow_to_fill=True,
             remarks=[
                 "client secrets hashed with one iteration of PBKDF2 instead of 25,000",

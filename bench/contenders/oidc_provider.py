@@ -76,8 +76,7 @@ class OidcProvider:
             start=serve,
             alive=_ALIVE,
             warming_seconds=3.0,
-            database=cluster.pid if cluster else None,
-            close=cluster.stop if cluster else lambda: None,
+            cluster=cluster,
         )
         try:
             server.wait_for(port, _ALIVE)

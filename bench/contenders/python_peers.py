@@ -101,8 +101,7 @@ class _GunicornPeer:
             flow=lambda number: self._flow(wire, cookies),
             start=serve,
             alive=self._paths["alive"],
-            database=cluster.pid,
-            close=cluster.stop,
+            cluster=cluster,
         )
         try:
             server.wait_for(port, running.alive)

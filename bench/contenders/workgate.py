@@ -111,8 +111,7 @@ class Workgate:
             flow=lambda number: _flow(wire, application.client_id, cookie),
             start=serve,
             alive=_ALIVE,
-            database=cluster.pid if cluster else None,
-            close=cluster.stop if cluster else lambda: None,
+            cluster=cluster,
         )
         return Started(running, multiplier, sql)
 
