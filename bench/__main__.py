@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import json
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ _QUICK_ROWS = 1_000_000
 def main() -> None:
     """Measure everything that the options ask for, and write it down."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what was started is ended
     names = [name for name in options.only.split(",") if name] if options.only else None
     chosen = [contender for contender in CONTENDERS if names is None or contender.name in names]
     plan = Plan(

@@ -28,9 +28,11 @@ class Bar:
     own: bool = False
 
 
-def chart(title: str, bars: Sequence[Bar], *, unit: str, names: tuple[str, str] | None = None) -> str:
-    """Draw bars, the shortest first, with their sums beside them; ``names`` are those of the two parts."""
-    ordered = sorted(bars, key=lambda bar: sum(bar.parts))
+def chart(
+    title: str, bars: Sequence[Bar], *, unit: str, names: tuple[str, str] | None = None, shortest_first: bool = True
+) -> str:
+    """Draw bars with their sums beside them; ``names`` are those of the two parts."""
+    ordered = sorted(bars, key=lambda bar: sum(bar.parts)) if shortest_first else list(bars)
     longest = max((sum(bar.parts) for bar in ordered), default=0.0) or 1.0
     scale = (_WIDTH - _LEFT - _RIGHT) / longest
     height = 70 + _ROW * len(ordered)

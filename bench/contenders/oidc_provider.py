@@ -26,7 +26,7 @@ from bench.processes import Failed, Program, call, free_port
 _SOURCE = Path(__file__).parent.parent / "peers" / "oidc-provider"
 _BASIC = base64.b64encode(b"app:a-secret-of-some-length-for-the-benchmark").decode()
 _ALIVE = "/.well-known/openid-configuration"
-_STORES = {"postgres": "PostgreSQL", "sqlite": "SQLite", "memory": "a map in memory, nothing durable"}
+_STORES = {"postgres": "PostgreSQL", "sqlite": "SQLite", "memory": "memory, not durable"}
 
 
 class OidcProvider:
