@@ -12,7 +12,7 @@ help:
 	@echo 'make test    every test (PYTEST_ARGS="-k refresh" to choose)'
 	@echo 'make check   lint, formatting, types, layers, documentation'
 	@echo 'make faults  every fault many times, each time another history (FAULT_ROUNDS=20)'
-	@echo 'make bench   measurements (BENCH_ARGS="...")'
+	@echo 'make bench   measurements against peers, into bench/RESULTS.md (BENCH_ARGS="--quick")'
 	@echo 'make docs    the documentation, built into build/site'
 
 # exec, so that Ctrl-C and SIGTERM reach the program itself.

@@ -1,138 +1,114 @@
-"""``make bench``: durable refreshes, code exchanges and session checks, each as a share of a bare answer.
+"""``make bench``: Workgate and its peers over the same operations, by the same load, in turns.
 
-One worker, SQLite with full durability. Contenders take turns within the run, because the machine's speed drifts; CPU
-time for a request is the figure that repeats.
+It installs what it compares with below build/bench, measures, and writes bench/RESULTS.md with plots. The first answer
+that is not a success ends it with that answer.
 """
 
 import argparse
+import dataclasses
 import json
-import platform
-import statistics
+import shlex
+import signal
 import sys
-import tempfile
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import servers
-from bench.fixtures import REDIRECT_URI, Pool, prepare
-from bench.load import Exchange, Result, run
+from bench import agreement, bare, growth, machine, report
+from bench.contenders.registry import CONTENDERS
+from bench.processes import Failed
+from bench.report import Findings
+from bench.tournament import Plan, compare, say
 
-_TOKEN = b"/integrations/oauth2/api/v1/token"
-_INTROSPECT = b"/integrations/oauth2/api/v1/introspect"
+_BENCH = Path(__file__).parent
+_BUILD = _BENCH.parent / "build" / "bench"
+_QUICK_ROWS = 1_000_000
 
 
 def main() -> None:
-    """Measure and print a table; with --json one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="how often all contenders take their turn")
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    results: dict[str, list[Result]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "workgate.db"
-        pool = prepare(database, live=2000, codes=int(40_000 * options.seconds * options.rounds / 4) + 1000)
-        with servers.bare() as bare, servers.workgate(database) as workgate:
-            contenders: dict[str, tuple[servers.Server, Callable[[], Exchange]]] = {
-                "bare answer": (bare, lambda: _constant(_TOKEN, b"grant_type=refresh_token")),
-                "refresh, rotated, durable": (workgate, lambda: _refresh(pool)),
-                "code exchange, durable": (workgate, lambda: _redeem(pool)),
-                "session check, API": (workgate, lambda: _session(pool)),
-                "session check, introspection": (workgate, lambda: _introspect(pool)),
-            }
-            for _ in range(options.rounds):
-                for name, (server, exchange) in contenders.items():
-                    result = run(server, exchange(), connections=options.connections, seconds=options.seconds)
-                    if result.errors:
-                        sys.exit(f"{name}: {result.errors} errors, the first: {result.first_error[:400]!r}")
-                    results.setdefault(name, []).append(result)
-            memory = workgate.resident_megabytes()
-    _print(results, memory, as_json=options.json)
-
-
-def _print(results: dict[str, list[Result]], memory: float, *, as_json: bool) -> None:
-    yardstick = statistics.median(r.cpu_microseconds for r in results["bare answer"])
-    rows = []
-    for name, measured in results.items():
-        cpu = statistics.median(r.cpu_microseconds for r in measured)
-        rows.append(
-            {
-                "operation": name,
-                "per_second": round(statistics.median(r.rate for r in measured)),
-                "cpu_microseconds": round(cpu, 1),
-                "times_bare": round(cpu / yardstick, 2),
-                "p50_ms": round(statistics.median(r.percentile(0.5) for r in measured), 2),
-                "p99_ms": round(statistics.median(r.percentile(0.99) for r in measured), 2),
-            }
-        )
-    if as_json:
-        print(json.dumps({"python": platform.python_version(), "memory_mb": round(memory, 1), "rows": rows}))
-        return
-    print(f"Python {platform.python_version()}, {platform.machine()}; medians of {len(results['bare answer'])} rounds")
-    print(f"{'operation':32}{'/s':>8}{'CPU µs':>9}{'x bare':>8}{'p50 ms':>8}{'p99 ms':>8}")
-    for row in rows:
-        print(
-            f"{row['operation']:32}{row['per_second']:>8}{row['cpu_microseconds']:>9}{row['times_bare']:>8}"
-            f"{row['p50_ms']:>8}{row['p99_ms']:>8}"
-        )
-    print(f"memory of the worker afterwards: {memory:.0f} MB")
-
-
-def _post(path: bytes, body: bytes, basic: str = "") -> bytes:
-    authorization = f"Authorization: Basic {basic}\r\n".encode() if basic else b""
-    return (
-        b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: application/x-www-form-urlencoded\r\n"
-        b"Content-Length: %d\r\n\r\n%s" % (path, authorization, len(body), body)
+    """Measure everything that the options ask for, and write it down."""
+    options = _options()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what was started is ended
+    names = [name for name in options.only.split(",") if name] if options.only else None
+    chosen = [contender for contender in CONTENDERS if names is None or contender.name in names]
+    plan = Plan(
+        seconds=options.seconds,
+        warm_up=options.warm_up,
+        rounds=options.rounds,
+        connections=options.connections,
+        starts=options.starts,
     )
+    _BUILD.mkdir(parents=True, exist_ok=True)
+    begin = time.perf_counter()
+    findings = Findings(
+        date=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+        minutes=0.0,
+        plan=plan,
+        machine=machine.details(),
+        rows=options.rows,
+    )
+    try:
+        findings.bare = bare.measure(plan)
+        findings.figures = compare(chosen, plan, _BUILD)
+        present = {name for name, figures in findings.figures.items() if not figures.absent}
+        _grow(findings, present, plan, options.rows)
+        _agree(findings, plan, options.agree_with)
+    except Failed as failure:
+        sys.exit(f"bench: {failure}")
+    findings.minutes = (time.perf_counter() - begin) / 60
+    (_BUILD / "results.json").write_text(json.dumps(dataclasses.asdict(findings), indent=1))
+    page = report.write(findings, options.output)
+    print(page.read_text())
+    say(f"written to {page}; the raw figures are in {_BUILD / 'results.json'}")
 
 
-def _constant(path: bytes, body: bytes) -> Exchange:
-    request = _post(path, body)
-    return lambda connection, answer: request
+def _grow(findings: Findings, present: set[str], plan: Plan, rows: int) -> None:
+    if not rows:
+        findings.left_out.append("growth (`--rows 0`)")
+        return
+    for name, label, postgres in (
+        ("workgate-sqlite", "Workgate, SQLite", False),
+        ("workgate-postgres", "Workgate, PostgreSQL", True),
+    ):
+        if name in present:
+            findings.growth[label], findings.filling[label] = growth.grow(postgres, rows, plan)
 
 
-def _refresh(pool: Pool) -> Exchange:
-    """Each connection goes on with the refresh token that its last answer gave."""
-
-    def exchange(connection: int, answer: bytes | None) -> bytes:
-        if answer is not None:
-            pool.refresh_tokens[connection] = json.loads(answer)["refresh_token"]
-        body = f"grant_type=refresh_token&refresh_token={pool.refresh_tokens[connection]}"
-        return _post(_TOKEN, body.encode(), pool.basic)
-
-    return exchange
+def _agree(findings: Findings, plan: Plan, other: Path) -> None:
+    if other.exists():
+        findings.agreement = agreement.agree(other, plan)
+    else:
+        findings.left_out.append("the check against another generator, which is not at hand (`--agree-with PATH`)")
 
 
-def _redeem(pool: Pool) -> Exchange:
-    target = REDIRECT_URI.replace(":", "%3A").replace("/", "%2F")
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    quick = "--quick" in sys.argv
 
-    def exchange(connection: int, answer: bytes | None) -> bytes:
-        del connection, answer
-        body = f"grant_type=authorization_code&code={pool.codes.pop()}&redirect_uri={target}"
-        return _post(_TOKEN, body.encode(), pool.basic)
+    def default(normal: float, when_quick: float) -> float:
+        return when_quick if quick else normal
 
-    return exchange
-
-
-def _session(pool: Pool) -> Exchange:
-    def exchange(connection: int, answer: bytes | None) -> bytes:
-        del answer
-        session_id = pool.session_ids[100 + connection]
-        return (
-            b"GET /attask/api/v14.0/session HTTP/1.1\r\nHost: localhost\r\nsessionID: %s\r\n\r\n" % session_id.encode()
-        )
-
-    return exchange
-
-
-def _introspect(pool: Pool) -> Exchange:
-    def exchange(connection: int, answer: bytes | None) -> bytes:
-        if answer is not None and b'"active":true' not in answer:
-            raise RuntimeError(f"not active: {answer!r}")
-        return _post(_INTROSPECT, f"token={pool.session_ids[100 + connection]}".encode(), pool.basic)
-
-    return exchange
+    number: Callable[[str], int] = int
+    parser.add_argument("--quick", action="store_true", help="short turns, one round, fewer rows: a few minutes")
+    parser.add_argument("--seconds", type=float, default=default(4.0, 2.0), help="length of each measurement")
+    parser.add_argument("--warm-up", type=float, default=default(1.0, 1.0), help="seconds before each, not measured")
+    parser.add_argument("--rounds", type=number, default=int(default(3, 1)), help="how often everybody takes a turn")
+    parser.add_argument("--connections", type=number, default=32)
+    parser.add_argument("--starts", type=number, default=int(default(5, 3)), help="cold starts of each")
+    parser.add_argument(
+        "--rows",
+        type=number,
+        default=int(default(10_000_000, _QUICK_ROWS)),
+        help="authorizations of the large installation; 0 leaves growth out",
+    )
+    parser.add_argument("--only", default="", help=f"by commas, of: {', '.join(c.name for c in CONTENDERS)}")
+    parser.add_argument(
+        "--agree-with", type=Path, default=agreement.OTHER, help="another generator, to check ours with"
+    )
+    parser.add_argument("--output", type=Path, default=_BENCH, help="the folder of RESULTS.md and plots/")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
-import uvicorn
-
-from workgate.serving import listen
+from bench import load
+from bench.load import Script
+from bench.operations import Wire
+from bench.processes import Program, free_port
+from bench.tournament import Plan, measures, on_disk
+from workgate.serving import Server, listen
 
 _BODY = b'{"token_type":"sessionID"}'
 _HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(_BODY)).encode())]
@@ -18,6 +22,10 @@ async def app(
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
     """Answer every request alike, once its body is read."""
+    if scope["type"] == "lifespan":
+        while (message := await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": f"{message['type']}.complete"})
     if scope["type"] == "http":
         while (await receive()).get("more_body"):
             pass
@@ -25,8 +33,36 @@ async def app(
         await send({"type": "http.response.body", "body": _BODY})
 
 
+def measure(plan: Plan) -> dict[str, float]:
+    """What a request costs that nothing is done for."""
+    port = free_port()
+    wire = Wire(host=f"127.0.0.1:{port}", basic="", token="/token")
+
+    def script(number: int) -> Script:
+        del number
+        request = wire.post(wire.token, {"grant_type": "refresh_token"})
+        while True:
+            yield request, True
+
+    with on_disk() as folder:
+        server = Program([sys.executable, "-m", "bench.bare", str(port)], folder / "bare.log", folder=_ROOT)
+        try:
+            server.wait_for(port, "/")
+            result = load.run(
+                port,
+                script,
+                roots={"server": server.pid},
+                connections=plan.connections,
+                seconds=plan.seconds,
+                warm_up=plan.warm_up,
+            )
+        finally:
+            server.stop()
+    return measures([result])
+
+
+_ROOT = Path(__file__).parent.parent
+
 if __name__ == "__main__":
-    listener = listen("127.0.0.1", 0)
-    print(f"Bare on http://127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
-    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none")
-    uvicorn.Server(config).run(sockets=[listener])
+    listener = listen("127.0.0.1", int(sys.argv[1]))
+    Server(app).run(sockets=[listener])

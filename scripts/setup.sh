@@ -103,14 +103,27 @@ fault_packages() {
   have faketime || echo faketime
 }
 
+# What the benchmark compares with; a compiler for the SQLite binding of Node.js. Go and Maven, for the two peers that
+# need them, are used where they are and not installed for it.
+bench_packages() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || ! have apt-get || echo postgresql
+  have glewlwyd || ! have apt-get || echo glewlwyd
+  have node || echo nodejs
+  have npm || echo npm
+  have curl || echo curl
+  have g++ || echo g++
+  have make || echo make
+}
+
 system_packages() {
   local missing
   missing=$(venv_package)
   [[ $mode != test ]] || missing+=" $(test_packages | tr '\n' ' ')"
   [[ $mode != test && $mode != faults ]] || missing+=" $(fault_packages | tr '\n' ' ')"
+  [[ $mode != bench ]] || missing+=" $(bench_packages | tr '\n' ' ')"
   # shellcheck disable=SC2086 # one word per package
   [[ -z ${missing// /} ]] || install_packages $missing || [[ -z $(venv_package) ]] || exit 1
-  # Whatever else is still missing is the reason that a skipped test gives.
+  # Whatever else is still missing is the reason that a skipped test, or a peer's absence from the table, gives.
 }
 
 make_venv() {
