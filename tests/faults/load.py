@@ -289,3 +289,22 @@ def audited(installation: Installation, urls: Sequence[str], history: History, c
     with a_client(installation, urls, history, chance) as client:
         audit(client, history)
     history.explain()
+
+
+@contextmanager
+def a_crowd(installation: Installation, urls: Sequence[str], history: History, number: int) -> Iterator[list[Client]]:
+    """Clients of one application, each with connections of its own."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(a_client(installation, urls, history, random.Random(n), timeout=30))  # noqa: S311
+            for n in range(number)
+        ]
+
+
+def a_pair(client: Client) -> tuple[str, Pair]:
+    """A code, and what it was redeemed for."""
+    code = client.authorize()
+    assert code is not None
+    pair = client.redeem(code).pair
+    assert pair is not None
+    return code, pair

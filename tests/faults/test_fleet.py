@@ -13,8 +13,8 @@ from tests.database.cluster import a_folder
 from tests.database.daemon import eventually, send
 from tests.database.proxies import Entrance, haproxy
 from tests.faults.conftest import Fleet, StartNodes
-from tests.faults.history import History, Kind, Outcome, Pair
-from tests.faults.load import Client, Load, a_client, audited
+from tests.faults.history import History, Kind, Outcome
+from tests.faults.load import Load, a_client, a_crowd, a_pair, audited
 from tests.faults.site import Installation, Node
 
 pytestmark = pytest.mark.faults
@@ -40,31 +40,12 @@ def a_site(installation: Installation, start_nodes: StartNodes, *arguments: str)
             node.stop()
 
 
-@contextmanager
-def a_crowd(installation: Installation, url: str, history: History) -> Iterator[list[Client]]:
-    """Clients of one application, each with its own connection."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(a_client(installation, [url], history, random.Random(n), timeout=30))  # noqa: S311
-            for n in range(CROWD)
-        ]
-
-
-def a_pair(client: Client) -> tuple[str, Pair]:
-    """A code and what it was redeemed for."""
-    code = client.authorize()
-    assert code is not None
-    pair = client.redeem(code).pair
-    assert pair is not None
-    return code, pair
-
-
 def test_fifty_at_once(fleet: Fleet, start_nodes: StartNodes, chance: random.Random) -> None:
     """Of those who redeem a code one succeeds; those who use a refresh token all get the same pair."""
     history = History()
     with (
         a_site(fleet.installation, start_nodes) as site,
-        a_crowd(fleet.installation, site.entrance.url, history) as crowd,
+        a_crowd(fleet.installation, [site.entrance.url], history, CROWD) as crowd,
     ):
         code = crowd[0].authorize()
         assert code is not None
