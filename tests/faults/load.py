@@ -158,6 +158,8 @@ class Load:
         installation, urls, history: see ``Client``.
         chance: what each thread does follows from it.
         timeout: seconds after which an answer counts as lost.
+        threads: how many there are.
+        pause: seconds between two operations of a thread, so that what else happens has some of the machine.
     """
 
     installation: Installation
@@ -166,6 +168,7 @@ class Load:
     chance: random.Random
     timeout: float = 10
     threads: int = 4
+    pause: float = 0.005
     _stopping: threading.Event = field(default_factory=threading.Event)
     _broken: list[BaseException] = field(default_factory=list)
 
@@ -190,7 +193,7 @@ class Load:
     def _work(self, chance: random.Random) -> None:
         client = Client(self.installation, self.urls, self.history, chance, self.timeout)
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.wait(self.pause):
                 if chance.random() < 0.05:
                     self._visit(client)
                     continue
@@ -221,7 +224,7 @@ class Load:
         redeemed = self._insist(lambda: client.redeem(code), chance.choice([1, 1, _TRIES]))
         pair = redeemed.pair
         for _ in range(chance.randrange(6)):
-            if pair is None or self._stopping.is_set():
+            if pair is None or self._stopping.wait(self.pause):
                 return
             pair = self._step(client, code, pair, chance)
         if pair is not None and chance.random() < 0.3:
@@ -289,3 +292,22 @@ def audited(installation: Installation, urls: Sequence[str], history: History, c
     with a_client(installation, urls, history, chance) as client:
         audit(client, history)
     history.explain()
+
+
+@contextmanager
+def a_crowd(installation: Installation, urls: Sequence[str], history: History, number: int) -> Iterator[list[Client]]:
+    """Clients of one application, each with connections of its own."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(a_client(installation, urls, history, random.Random(n), timeout=30))  # noqa: S311
+            for n in range(number)
+        ]
+
+
+def a_pair(client: Client) -> tuple[str, Pair]:
+    """A code, and what it was redeemed for."""
+    code = client.authorize()
+    assert code is not None
+    pair = client.redeem(code).pair
+    assert pair is not None
+    return code, pair

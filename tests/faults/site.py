@@ -51,6 +51,12 @@ class Installation:
         url = f"sqlite:///{folder / 'workgate.db'}" if self.url.startswith("sqlite:") else self.url
         return replace(self, url=url, folder=folder, keys=folder / self.keys.name)
 
+    def with_another_application(self) -> "Installation":
+        """The same with a new application that users need not consent to."""
+        options = ("--org", "acme", "--type", "web", "--redirect-uri", REDIRECT_URI, "--consent", "never", "--json")
+        made: dict[str, Any] = self.run("app", "create", "Load", *options).json
+        return replace(self, client_id=made["client_id"], client_secret=made["client_secret"])
+
     def at(self, url: str) -> "Installation":
         """The same, reached at another address."""
         return replace(self, url=url)
@@ -66,9 +72,7 @@ def install(url: str, folder: Path) -> Installation:
     assert done.json
     for name in ("ann", "bob"):
         assert bare.run("user", "create", name, "--org", "acme", "--password", PASSWORD, "--json").json
-    options = ("--org", "acme", "--type", "web", "--redirect-uri", REDIRECT_URI, "--consent", "never", "--json")
-    made: dict[str, Any] = bare.run("app", "create", "Load", *options).json
-    return replace(bare, client_id=made["client_id"], client_secret=made["client_secret"])
+    return bare.with_another_application()
 
 
 class Node:

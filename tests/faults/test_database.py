@@ -1,16 +1,19 @@
 """The database is killed, hangs, runs out of space, or is replaced by its replica, while nodes serve from it."""
 
 import random
+import time
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.browser import at_once
 from tests.database.cluster import OWNER, Cluster, a_folder
 from tests.database.disk import a_small_disk
 from tests.database.fixtures import MakeCluster
 from tests.faults.conftest import Fleet, StartNode, StartNodes
 from tests.faults.history import History, Outcome
-from tests.faults.load import Load, audited
+from tests.faults.load import Load, a_crowd, a_pair, audited
 from tests.faults.site import Installation, needs_root
 
 pytestmark = pytest.mark.faults
@@ -70,6 +73,24 @@ def test_the_database_hangs(fleet: Fleet, start_node: StartNode, chance: random.
             assert http.get("/readyz").status_code == 503
         fleet.cluster.running.resume()
         history.wait_for(30)
+    audited(fleet.installation, [node.url], history, chance)
+    nobody_waited(history)
+
+
+def test_a_crowd_waits_no_longer_than_one(fleet: Fleet, start_node: StartNode, chance: random.Random) -> None:
+    """Those who ask together for the same kind of thing are told together that there is no answer."""
+    history, node = History(), start_node(fleet.installation)
+    with a_crowd(fleet.installation, [node.url], history, 40) as crowd:
+        chains = [a_pair(crowd[0]) for _ in range(4)]
+        wanted = [(client, *chains[number % 4]) for number, client in enumerate(crowd)]
+        at_once([partial(client.check, chain, pair[0]) for client, chain, pair in wanted])
+        fleet.cluster.running.pause()
+        began = time.monotonic()
+        lost = at_once([partial(client.check, chain, pair[0]) for client, chain, pair in wanted])
+        took = time.monotonic() - began
+        fleet.cluster.running.resume()
+    assert {op.outcome for op in lost} == {Outcome.UNKNOWN}
+    assert took < PATIENCE
     audited(fleet.installation, [node.url], history, chance)
     nobody_waited(history)
 

@@ -55,6 +55,10 @@ class PostgresLimits:
         }
 
 
+class NoConnection(StoreUnavailable):
+    """There was no connection in time; nothing was sent."""
+
+
 class NothingTouched(Exception):
     """The first step of a change touched no row: the change is undone."""
 
@@ -145,10 +149,10 @@ class Connections:
         """Give a connection, the one that was used last if several are idle.
 
         Raises:
-            StoreUnavailable: there is none within the patience, with the reason of the last failure.
+            NoConnection: there is none within the patience, with the reason of the last failure.
         """
         if self._closed:
-            raise StoreUnavailable("the database is closed")
+            raise NoConnection("the database is closed")
         while self._idle:
             connection = self._idle.pop()
             if not connection.raw.is_closed():
@@ -208,7 +212,7 @@ class Connections:
         if not future.done():
             self._waiting.remove(future)
             reason = f"no connection to the database within {self._patience:g} s: {self._reason}"
-            future.set_exception(StoreUnavailable(reason))
+            future.set_exception(NoConnection(reason))
 
     def _grow(self) -> None:
         if self._count < self._at_most and len(self._tasks) < len(self._waiting) and not self._closed:

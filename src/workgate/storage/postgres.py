@@ -21,13 +21,14 @@ from sqlalchemy.sql import ClauseElement, Select
 from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import AlreadyExists, OutcomeUnknown, StoreUnavailable
 from workgate.storage.batches import change_of, change_parameters, parameters_of, read_of
-from workgate.storage.connections import Connection, Connections, NothingTouched, PostgresLimits
+from workgate.storage.connections import Connection, Connections, NoConnection, NothingTouched, PostgresLimits
 from workgate.storage.engine import Change, Key, Prepared, Row, Values
 from workgate.storage.gathering import Asked, Gathering, Outcome, Take
 
 _LOG = logging.getLogger(__name__)
 _TRIES_OF_POSTED = 3
 _CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_SYNCHRONOUS = "SELECT current_setting('synchronous_commit')"
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # the library does not type it
 # After these nobody knows whether a change was made; after any other error of the server it was not.
 _LOST = (
@@ -133,8 +134,9 @@ class PostgresEngine:
             server_settings={} if limits.pooled else limits.settings,
         )
         try:
-            if not limits.pooled and await raw.fetchval("SELECT current_setting('synchronous_commit')") == "off":
-                await raw.execute("SET synchronous_commit = on")  # an answer leaves when its commit is on disk
+            if not limits.pooled and await raw.fetchval(_SYNCHRONOUS, timeout=limits.connect) == "off":
+                # An answer leaves when its commit is on disk.
+                await raw.execute("SET synchronous_commit = on", timeout=limits.connect)
         except BaseException:
             raw.terminate()
             raise
@@ -214,7 +216,7 @@ class PostgresEngine:
                 for asked, outcome in zip(batch, outcomes, strict=True):
                     asked.answer(outcome)
                 return
-        if len(batch) > 1 and not isinstance(error, OutcomeUnknown):
+        if len(batch) > 1 and not isinstance(error, OutcomeUnknown | NoConnection):
             _LOG.debug("a batch of %d is taken apart: %s", len(batch), error)
             for asked in batch:
                 await self._send(waiting, _once(asked), kind, attempts)
