@@ -85,7 +85,9 @@ class Connection:
         else:
             statement = self._prepared.get(sql)
             if statement is None:
-                statement = self._prepared[sql] = await self.raw.prepare(sql, timeout=self._limits.answer)
+                # Named, for without asyncpg's own cache it would parse and plan a nameless one at each execution.
+                name = f"workgate_{len(self._prepared)}"
+                statement = self._prepared[sql] = await self.raw.prepare(sql, name=name, timeout=self._limits.answer)
         rows = await statement.fetch(*arguments, timeout=self._limits.answer)
         return rows, _touched(statement.get_statusmsg())
 
