@@ -109,7 +109,7 @@ class Workgate:
         self.mint = Mint(self.keys.ring)
         self.database.sweeper.audit_days = settings.audit_days
         self.health = Health(clock, self.database.installation)
-        self._clock_settled: bool | None = None
+        self._clock_settled = True
         self.lease = Lease(self.database.leases, name="clean-up", holder=entropy(16).hex(), clock=clock)
         self.ids = RowIds(entropy)
         self.passwords = Passwords()
@@ -180,11 +180,12 @@ class Workgate:
         if settled is not None and settled != self._clock_settled:
             what = "its time is right" if settled else "until it is the database's, requests are refused"
             log_refusal(event="clock_was_set", reason=what)
-        self._clock_settled = settled
+            self._clock_settled = settled
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         del app
+        await self._settle_clock()
         upkeep = asyncio.create_task(self.upkeep())
         try:
             yield

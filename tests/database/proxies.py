@@ -124,6 +124,7 @@ defaults
     timeout connect 2s
     timeout client 60s
     timeout server 60s
+    timeout check 5s
     retries 5
     retry-on conn-failure
     option redispatch 1

@@ -67,6 +67,7 @@ def test_a_clock_that_was_set(tmp_path: Path) -> None:
     async def scenario() -> None:
         opened = Workgate(Settings(database_url=f"sqlite:///{tmp_path / 'workgate.db'}"), clock=clock)
         await opened.administration.create_environments("acme", ["my"], name="Acme")
+        await opened.health.settle()  # as it does when it begins
         transport = httpx.ASGITransport(opened.app())
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             statuses = {path: (await http.post(path)).status_code for path in (TOKEN, INTROSPECT)}

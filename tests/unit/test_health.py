@@ -95,9 +95,18 @@ def test_how_far_clocks_may_be_apart() -> None:
 def test_a_fit_node(machine: Machine) -> None:
     for time in (None, NOW, later(2), later(-2)):
         health = Health(machine.clock, Database(time))
+        assert asyncio.run(health.settle()) is True
         assert asyncio.run(health.unfit()) == []
         assert health.now() == NOW
         assert asyncio.run(health.settle()) is None
+
+
+def test_a_node_begins_with_a_doubtful_clock(machine: Machine) -> None:
+    health = Health(machine.clock, Database(later(3)))
+    assert asyncio.run(health.settle()) is False
+    with pytest.raises(StoreUnavailable, match="never compared"):
+        health.now()
+    assert asyncio.run(health.unfit()) == [Unfit.CLOCK]
 
 
 def test_reasons(machine: Machine) -> None:

@@ -1,7 +1,7 @@
 """Is this node fit to serve? Its clock, its database, its key ring, and whether it is about to stop.
 
-Tokens are worth what the clock is worth: a node whose clock was set answers nothing until it compared the new time
-with the database's. The rules are functions over values; ``Health`` asks the database.
+Tokens are worth what the clock is worth: when it begins, and whenever its clock was set, a node answers nothing until
+it compared its time with the database's. The rules are functions over values; ``Health`` asks the database.
 """
 
 import asyncio
@@ -75,6 +75,7 @@ class Health:
         self._clock = clock
         self._watched = clock if isinstance(clock, WatchedClock) else None
         self._installation = installation
+        self._compared = self._watched is None
         self.draining = False
         self.keys_readable = True
 
@@ -82,11 +83,11 @@ class Health:
         """Give the present instant, for what must not happen at a wrong one.
 
         Raises:
-            StoreUnavailable: the clock was set, and its time has not been compared with the database's yet.
+            StoreUnavailable: since it began or was set, the clock has not been found to agree with the database's.
         """
         now = self._clock.now()
-        if self._watched is not None and self._watched.was_set():
-            raise StoreUnavailable("the machine's clock was set")
+        if self._must_compare():
+            raise StoreUnavailable("the machine's clock was set, or never compared with the database's")
         return now
 
     async def unfit(self) -> list[Unfit]:
@@ -95,21 +96,25 @@ class Health:
         if not self.keys_readable:
             found.append(Unfit.KEYS)
         doubt = await self._doubt()
-        if doubt is None and self._watched is not None and self._watched.was_set():
+        if doubt is None and self._must_compare():
             doubt = Unfit.CLOCK
         return found if doubt is None else [*found, doubt]
 
     async def settle(self) -> bool | None:
-        """If the clock was set, compare it with the database's: True: it is right (again); False: it is not.
+        """If the clock just began or was set, compare it with the database's: True: it is right; False: it is not.
 
-        None: it was not set. An embedded database has no clock of its own, so the new time is taken for right.
+        None: there was no reason to. An embedded database has no clock of its own, so the new time is taken for right.
         """
-        if self._watched is None or not self._watched.was_set():
+        if self._watched is None or not self._must_compare():
             return None
         if await self._doubt() is not None:
             return False
         self._watched.accept()
+        self._compared = True
         return True
+
+    def _must_compare(self) -> bool:
+        return self._watched is not None and (not self._compared or self._watched.was_set())
 
     async def _doubt(self) -> Unfit | None:
         before = self._clock.now()
