@@ -13,10 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.browser import AUTHORIZE, PROJECTS, REDIRECT_URI, TOKEN, Browser, authorize_params
-from tests.database.daemon import answers, descendants, eventually, free_port
+from tests.database.daemon import answers, descendants, eventually
 from tests.database.fixtures import MakeCluster
 from tests.database.migrated import migrated
-from tests.database.proxies import haproxy
 from tests.processes import ServerProcess, installed
 
 from workgate.domain.oauth import ConsentPolicy
@@ -263,26 +262,3 @@ def test_a_second_interrupt_ends_it_at_once(tmp_path: Path, workers: str) -> Non
         os.kill(server.pid, signal.SIGINT)
         assert server.end() == 130
         assert time.monotonic() - began < 20
-
-
-def test_nodes_are_restarted_behind_a_load_balancer(tmp_path: Path, web: Registered) -> None:
-    """One after the other, under load, and no request fails."""
-    options = [("--port", str(free_port()), "--drain", "1") for _ in range(2)]
-    nodes = [ServerProcess(tmp_path, *chosen, **SETTINGS) for chosen in options]
-    try:
-        for node in nodes:
-            node.__enter__()
-        with haproxy([int(chosen[1]) for chosen in options], tmp_path) as proxy:
-            eventually(lambda: proxy.up() == {"node0", "node1"}, "the load balancer sees both nodes")
-            url = f"http://127.0.0.1:{proxy.port}"
-            with chains(url, web, 3) as made, under_load(*(chain.step for chain in made)) as load:
-                for number, chosen in enumerate(options):
-                    load.goes_on()
-                    assert nodes[number].stop() == 0
-                    load.goes_on()
-                    nodes[number] = ServerProcess(tmp_path, *chosen, **SETTINGS).__enter__()
-                    eventually(lambda: proxy.up() == {"node0", "node1"}, "the load balancer sees both nodes")
-                load.goes_on()
-    finally:
-        for node in nodes:
-            node.stop()
