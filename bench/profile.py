@@ -18,11 +18,9 @@ from bench.contenders.workgate import Started, Workgate
 from bench.processes import Failed
 from bench.tournament import OPERATIONS, Plan, on_disk, script_of
 
-_FILE = "WORKGATE_BENCH_PROFILE"
 
-
-def serve_profiled() -> None:
-    """Be ``workgate`` with a profiler that SIGUSR1 starts and SIGUSR2 ends."""
+def serve_profiled(file: str) -> None:
+    """Be ``workgate`` with a profiler that SIGUSR1 starts and SIGUSR2 ends, which then writes the file."""
     from workgate.cli.main import run  # noqa: PLC0415 - only in the server's process
 
     profiler = cProfile.Profile()
@@ -30,11 +28,11 @@ def serve_profiled() -> None:
     def end(number: int, frame: FrameType | None) -> None:
         del number, frame
         profiler.disable()
-        profiler.dump_stats(os.environ[_FILE])
+        profiler.dump_stats(file)
 
     signal.signal(signal.SIGUSR1, lambda number, frame: profiler.enable())
     signal.signal(signal.SIGUSR2, end)
-    sys.argv = ["workgate", *sys.argv[2:]]
+    sys.argv = ["workgate", *sys.argv[3:]]
     run()
 
 
@@ -50,8 +48,7 @@ def main() -> None:
     plan = Plan(seconds=options.seconds, warm_up=1.0, rounds=1, connections=32, starts=0)
     with on_disk() as folder:
         stats = folder / "stats"
-        os.environ[_FILE] = str(stats)
-        program = (sys.executable, "-m", "bench.profile", "serve")
+        program = (sys.executable, "-m", "bench.profile", "serve", str(stats))
         started = Workgate(postgres=options.postgres, program=program).started(folder)
         try:
             _plain(started, options.operation, plan)
@@ -108,6 +105,6 @@ def _threads(pid: int) -> list[tuple[str, float]]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
-        serve_profiled()
+        serve_profiled(sys.argv[2])
     else:
         main()
