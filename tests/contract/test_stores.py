@@ -187,8 +187,8 @@ def test_withdraw(stores: Stores) -> None:
     kept = [stores.active(bob), stores.active(app=other_app)]
     withdraw = stores.database.authorizations.withdraw
     ids = (stores.acme.environment_id, stores.ann.user_id, stores.app.client_id)
-    assert stores.run(withdraw(*ids, now=at(1))) == len(ended)
-    assert stores.run(withdraw(*ids, now=at(2))) == 0
+    assert stores.run(withdraw(*ids, now=at(1), record=stores.record(AuditEvent.CONNECTION_WITHDRAWN))) == len(ended)
+    assert stores.run(withdraw(*ids, now=at(2), record=stores.record(AuditEvent.CONNECTION_WITHDRAWN))) == 0
     statuses = [stores.read(row.authorization_id).status for row in (*ended, *kept)]
     assert statuses == [AuthorizationStatus.REVOKED] * 3 + [AuthorizationStatus.ACTIVE] * 2
 

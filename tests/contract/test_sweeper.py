@@ -102,7 +102,9 @@ def test_a_refresh_token_expires_before_its_session(stores: Stores) -> None:
 def test_deleted_applications(stores: Stores) -> None:
     stores.active()
     kept = stores.active(app=stores.application())
-    deleted = stores.database.applications.delete_application(stores.acme.environment_id, stores.app.client_id)
+    deleted = stores.database.applications.delete_application(
+        stores.acme.environment_id, stores.app.client_id, record=stores.record(AuditEvent.APPLICATION_DELETED)
+    )
     assert stores.run(deleted)
     swept(stores, 1)
     assert swept(stores, 1) == (1, 1)
