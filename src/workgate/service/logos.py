@@ -10,7 +10,7 @@ import io
 from workgate.domain.problems import Problem
 
 LARGEST_LOGO = 256 * 1024
-LARGEST_SIDE = 4096
+LARGEST_SIDE = 2048
 KEPT_SIDE = 256
 LOGO_TYPE = "image/png"
 _FORMATS = ("PNG", "JPEG", "WEBP")
