@@ -18,9 +18,7 @@ def reason(world: World, reference: str) -> str:
     return world.stand_in.run(workgate.audit_queries.reference(world.acme, reference, by=OPERATOR)).reason or ""
 
 
-@pytest.mark.spec(
-    "Workgate", "audit", "a reference opens the exact reason: the difference, the seconds, the generation"
-)
+@pytest.mark.spec("Workgate", "audit", "a reference opens the reason: the difference, the seconds, the generation")
 def test_reasons(shared: World, ann: Browser) -> None:
     app = shared.stand_in.create_app(shared.acme, "Reasons")
     asked = {**authorize_params(app), "redirect_uri": "https://client.example/Callback"}

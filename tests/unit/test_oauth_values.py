@@ -44,7 +44,7 @@ def test_rotation(registered: bool) -> None:
         (
             "https://a.b/",
             ["x:/", "https://a.c/"],
-            "came 'https://a.>>>b/', registered is 'https://a.>>>c/', and 1 more",
+            "came 'https://a.>>>b/', registered is 'https://a.>>>c/', and 1",
         ),
         ("https://a.b/", [], "came 'https://a.b/', none is registered"),
     ],
