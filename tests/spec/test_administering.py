@@ -246,7 +246,7 @@ def test_keys(shared: World) -> None:
         (keys.generate(acme, shared.web.application.client_id, by=by), "it has no keys"),
     ):
         with pytest.raises(Problem, match=reason):
-            run(work)  # type: ignore[arg-type]  # of several kinds of answer
+            run(work)
     run(keys.delete(acme, client_id, str(added.key_id), by=by))
     with pytest.raises(NotFound):
         run(keys.delete(acme, client_id, str(added.key_id), by=by))
