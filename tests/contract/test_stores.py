@@ -259,6 +259,8 @@ def test_a_change_is_on_the_audit_log_if_it_happened(stores: Stores) -> None:
     assert not stores.run(stores.revoking(second))
     assert stores.run(stores.renewing(second)) is None
     records = stores.run(stores.database.audit.latest(stores.acme.environment_id, 100))
+    *records, created = records
+    assert created.event is AuditEvent.APPLICATION_CREATED
     assert [record.event for record in reversed(records)] == [
         AuditEvent.CONSENT_GIVEN,
         AuditEvent.CODE_REDEEMED,

@@ -246,7 +246,7 @@ def test_page_names_everybody_and_escapes_what_developers_wrote(shared: World, a
         hostile,
         description=hostile,
         developer_name=hostile,
-        developer_email=hostile,
+        developer_email="'onx=alert(1)'{{7777*7}}@x.example",
         description_url='https://x.example/"onmouseover="alert(1)',
         privacy_url="https://x.example/'><script>alert(1)</script>",
     )

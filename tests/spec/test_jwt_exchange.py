@@ -200,6 +200,7 @@ def test_clients(robot: Robot) -> None:
         answer = world.http().post(EXCHANGE, data=data)
         assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
     other = world.machine
+    assert other.client_secret is not None
     data = {"client_id": other.application.client_id, "client_secret": other.client_secret, "jwt_token": jwt}
     assert world.http().post(EXCHANGE, data=data).status_code == 400
     client = {"client_id": robot.app.application.client_id, "client_secret": robot.app.client_secret}

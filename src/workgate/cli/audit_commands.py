@@ -49,7 +49,7 @@ Until = Annotated[datetime | None, typer.Option("--to", help="Only before this t
 def latest(
     org: Org,
     lane: Lane = "my",
-    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     before: Annotated[int | None, typer.Option(help="Only older ones than this: what 'following' named.")] = None,
     event: Event = None,
     actor: Actor = None,

@@ -12,7 +12,7 @@ from workgate.domain.ports import AuditStore
 from workgate.domain.problems import NotFound
 from workgate.service.acting import Acting
 
-LARGEST_PAGE = 500
+LARGEST_PAGE = 1000
 
 
 class AuditQueries:
@@ -36,7 +36,7 @@ class AuditQueries:
             environment: whose log.
             wanted: the filters.
             before: ``following`` of the page before.
-            limit: how many, at most 500.
+            limit: how many, at most 1000.
             by: who is acting.
 
         Raises:
