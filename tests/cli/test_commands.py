@@ -191,7 +191,9 @@ def test_audit_commands(world: World) -> None:
     assert "refresh token" in shown["reason"]
     listed = beside(world, "audit", "list", *ACME, "--limit", "3").json["events"]
     assert len(listed) == 3
-    assert listed[0] == shown
+    # Commands go by the machine's clock, so what they did comes before what the server did by its held one.
+    listed = beside(world, "audit", "list", *ACME, "--event", "token_refused", "--limit", "1").json["events"]
+    assert listed == [shown]
 
 
 def ten_seconds_later(world: World) -> None:

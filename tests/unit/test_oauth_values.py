@@ -65,3 +65,4 @@ def test_ids_of_a_moment() -> None:
     for moment in (NOW, Milliseconds(NOW + 1)):
         assert first_row_id(moment) <= ids.next(moment) < first_row_id(Milliseconds(moment + 1))
     assert first_row_id(Milliseconds(0)) == 0
+    assert first_row_id(Milliseconds(10**20)) == 2**63 - 1

@@ -56,8 +56,8 @@ class RowIds:
 
 
 def first_row_id(moment: Milliseconds) -> RowId:
-    """The smallest identifier that ``RowIds`` gives at that instant."""
-    return RowId(max(0, moment - _START) << (_PROCESS_BITS + _COUNTER_BITS))
+    """The smallest identifier that ``RowIds`` gives at that instant; outside of its time the first or last."""
+    return RowId(min(max(0, moment - _START) << (_PROCESS_BITS + _COUNTER_BITS), (1 << 63) - 1))
 
 
 def new_object_id(now: Milliseconds, entropy: Entropy) -> ObjectId:

@@ -104,7 +104,7 @@ class SqlAuditStore:
         values: dict[str, object] = {name: getattr(wanted, name) for name in _FILTERED}
         span = {
             "environment_id": environment_id,
-            "before": _LAST_ID if before is None else before,
+            "before": _LAST_ID if before is None else min(max(0, before), _LAST_ID),
             "from_id": 0,
         }
         # IDs are ordered by time, but for clocks that were set back a little.
@@ -112,7 +112,10 @@ class SqlAuditStore:
             span["from_id"] = first_row_id(Milliseconds(wanted.since - _CLOCK_SET_BACK))
         if wanted.until is not None:
             span["before"] = min(span["before"], first_row_id(Milliseconds(wanted.until + _CLOCK_SET_BACK)))
-        times = {"since": wanted.since or 0, "until": _LAST_ID if wanted.until is None else wanted.until}
+        times = {
+            "since": min(max(0, wanted.since or 0), _LAST_ID),
+            "until": _LAST_ID if wanted.until is None else min(max(0, wanted.until), _LAST_ID),
+        }
         rows = await self._engine.fetch(self._find, {**span, **values, **times, "limit": limit})
         records = [_record(row) for row in rows]
         if len(records) == limit:
