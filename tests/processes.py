@@ -21,7 +21,9 @@ from workgate.cli.main import run
 from workgate.domain.oauth import ApplicationType
 from workgate.ops.settings import Settings
 from workgate.server import SystemClock, Workgate
-from workgate.service.applications import NewApplication, Registered
+from workgate.service.acting import OPERATOR
+from workgate.service.applications import Registered
+from workgate.service.definitions import NewApplication
 
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading them takes longer than the requests
 _FORKS = multiprocessing.get_context("forkserver")
@@ -204,7 +206,7 @@ def installed(folder: Path, **app: Any) -> dict[str, Registered]:
         kinds = {kind: ApplicationType(kind) for kind in ("web", "spa")}
         return {
             name: await opened.registry.register(
-                acme, NewApplication(name=name, type=kind, redirect_uris=[REDIRECT_URI], **app)
+                acme, NewApplication(name=name, type=kind, redirect_uris=[REDIRECT_URI], **app), by=OPERATOR
             )
             for name, kind in kinds.items()
         }

@@ -24,11 +24,15 @@ from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.ops.audit import AuditLog
 from workgate.ops.settings import Settings
 from workgate.ops.telemetry import described, log_refusal
+from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
+from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
+from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
 from workgate.service.health import Health, WatchedClock
+from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.leases import Lease
 from workgate.service.sessions import SessionService, SignInPolicy
 from workgate.service.token_management import TokenManagement
@@ -124,11 +128,25 @@ class Workgate:
         )
         self.registry = Registry(
             applications=self.database.applications,
+            environments=self.database.environments,
+            users=self.database.users,
+            audit=self.audit,
             ids=self.ids,
             clock=clock,
             entropy=entropy,
             at_most=settings.applications_per_environment,
         )
+        self.application_keys = ApplicationKeys(
+            registry=self.registry, keys=self.database.keys, audit=self.audit, ids=self.ids, clock=clock
+        )
+        self.connections = Connections(
+            registry=self.registry,
+            connections=self.database.connections,
+            authorizations=self.database.authorizations,
+            audit=self.audit,
+            clock=clock,
+        )
+        self.audit_queries = AuditQueries(self.database.audit)
 
     def app(self) -> ASGIApp:
         """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end."""
@@ -240,11 +258,25 @@ class Workgate:
                 policy=refresh,
                 overlap_seconds=settings.session_overlap_seconds,
             ),
+            exchange=self._jwt_exchange(desk),
             applications=database.applications,
             mint=self.mint,
             clock=self.clock,
             entropy=self.entropy,
             error_style=ErrorStyle(settings.error_style),
+        )
+
+    def _jwt_exchange(self, desk: ClientDesk) -> JwtExchange:
+        return JwtExchange(
+            desk=desk,
+            keys=self.database.keys,
+            users=self.database.users,
+            exchanges=self.database.exchanges,
+            sessions=self.database.sessions,
+            mint=self.mint,
+            ids=self.ids,
+            clock=self.clock,
+            entropy=self.entropy,
         )
 
     def _session_service(self) -> SessionService:

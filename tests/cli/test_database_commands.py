@@ -12,6 +12,7 @@ from workgate.server import SystemClock
 from workgate.storage.migrate import HEAD
 
 TABLES = {
+    "application_keys",
     "application_secrets",
     "applications",
     "audit_events",
@@ -20,6 +21,7 @@ TABLES = {
     "installation",
     "objects",
     "sessions",
+    "used_jwts",
     "users",
 }
 

@@ -100,7 +100,11 @@ class Stores:
         """Create an application."""
         where = (environment or self.acme).environment_id
         made = an_application(environment_id=where, client_id=ClientId(os.urandom(16).hex()), **changes)
-        assert self.run(self.database.applications.create_application(made, None, at_most=1000))
+        assert self.run(
+            self.database.applications.create_application(
+                made, None, at_most=1000, record=self.record(AuditEvent.APPLICATION_CREATED, where)
+            )
+        )
         return made
 
     def begin(self, row_id: RowId | None = None, user: User | None = None, app: Application | None = None) -> bool:

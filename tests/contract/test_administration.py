@@ -166,7 +166,11 @@ def test_application(stores: Stores) -> None:
         has_logo=True,
         secrets=(a_secret(stores, "one"), a_secret(stores, "two")),
     )
-    assert stores.run(applications.create_application(full, ("image/png", b"\x89PNG"), at_most=10))
+    assert stores.run(
+        applications.create_application(
+            full, ("image/png", b"\x89PNG"), at_most=10, record=stores.record(AuditEvent.APPLICATION_CREATED)
+        )
+    )
     assert stores.run(applications.application(where, full.client_id)) == full
     assert stores.run(applications.logo(where, full.client_id)) == ("image/png", b"\x89PNG")
     assert stores.run(applications.logo(where, stores.app.client_id)) is None
@@ -177,38 +181,61 @@ def test_application(stores: Stores) -> None:
         stores.app.client_id,
         full.client_id,
     }
-    assert not stores.run(applications.delete_application(elsewhere, full.client_id))
-    assert stores.run(applications.delete_application(where, full.client_id))
-    assert not stores.run(applications.delete_application(where, full.client_id))
+    assert not stores.run(
+        applications.delete_application(elsewhere, full.client_id, record=stores.record(AuditEvent.APPLICATION_DELETED))
+    )
+    assert stores.run(
+        applications.delete_application(where, full.client_id, record=stores.record(AuditEvent.APPLICATION_DELETED))
+    )
+    assert not stores.run(
+        applications.delete_application(where, full.client_id, record=stores.record(AuditEvent.APPLICATION_DELETED))
+    )
     assert stores.count("application_secrets") == 0
 
 
 def test_at_most_so_many_applications(stores: Stores) -> None:
     create = stores.database.applications.create_application
     made = [of_acme(stores, secrets=(a_secret(stores),)) for _ in range(MANY)]
-    outcomes = stores.gather(create(application, None, at_most=10) for application in made)
+    outcomes = stores.gather(
+        create(application, None, at_most=10, record=stores.record(AuditEvent.APPLICATION_CREATED))
+        for application in made
+    )
     assert outcomes.count(True) == 9  # the tenth is there already
     assert stores.count("applications") == 10
     assert stores.count("application_secrets") == 9
     stores.application(stores.globex)  # another environment has room of its own
-    assert stores.run(stores.database.applications.delete_application(stores.acme.environment_id, made[0].client_id))
-    assert stores.run(create(of_acme(stores), None, at_most=10))
+    assert stores.run(
+        stores.database.applications.delete_application(
+            stores.acme.environment_id, made[0].client_id, record=stores.record(AuditEvent.APPLICATION_DELETED)
+        )
+    )
+    assert stores.run(create(of_acme(stores), None, at_most=10, record=stores.record(AuditEvent.APPLICATION_CREATED)))
 
 
 def test_secrets(stores: Stores) -> None:
     applications, ids = stores.database.applications, (stores.acme.environment_id, stores.app.client_id)
     first, second = a_secret(stores, "first"), a_secret(stores, "second")
     for secret in (first, second):
-        assert stores.run(applications.add_secret(*ids, secret))
+        assert stores.run(applications.add_secret(*ids, secret, record=stores.record(AuditEvent.SECRET_ADDED)))
     stores.run(applications.secret_used(*ids, first.secret_id, at(5)))
     stores.flush()
     found = stores.run(applications.application(*ids))
     assert found is not None
     assert found.secrets == (replace(first, last_used_at=at(5)), second)
-    assert stores.run(applications.delete_secret(*ids, first.secret_id))
-    assert not stores.run(applications.delete_secret(*ids, first.secret_id))
-    assert not stores.run(applications.delete_secret(stores.globex.environment_id, ids[1], second.secret_id))
-    assert not stores.run(applications.add_secret(ids[0], "0" * 32, a_secret(stores)))
+    assert stores.run(
+        applications.delete_secret(*ids, first.secret_id, record=stores.record(AuditEvent.SECRET_DELETED))
+    )
+    assert not stores.run(
+        applications.delete_secret(*ids, first.secret_id, record=stores.record(AuditEvent.SECRET_DELETED))
+    )
+    assert not stores.run(
+        applications.delete_secret(
+            stores.globex.environment_id, ids[1], second.secret_id, record=stores.record(AuditEvent.SECRET_DELETED)
+        )
+    )
+    assert not stores.run(
+        applications.add_secret(ids[0], "0" * 32, a_secret(stores), record=stores.record(AuditEvent.SECRET_ADDED))
+    )
     found = stores.run(applications.application(*ids))
     assert found is not None
     assert found.secrets == (second,)
@@ -246,7 +273,7 @@ def test_objects(stores: Stores) -> None:
 
 
 def test_audit(stores: Stores) -> None:
-    audit, where = stores.database.audit, stores.acme.environment_id
+    audit, where = stores.database.audit, stores.environment("initech").environment_id
     records = [
         AuditRecord(
             environment_id=where,

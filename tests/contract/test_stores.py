@@ -187,8 +187,8 @@ def test_withdraw(stores: Stores) -> None:
     kept = [stores.active(bob), stores.active(app=other_app)]
     withdraw = stores.database.authorizations.withdraw
     ids = (stores.acme.environment_id, stores.ann.user_id, stores.app.client_id)
-    assert stores.run(withdraw(*ids, now=at(1))) == len(ended)
-    assert stores.run(withdraw(*ids, now=at(2))) == 0
+    assert stores.run(withdraw(*ids, now=at(1), record=stores.record(AuditEvent.CONNECTION_WITHDRAWN))) == len(ended)
+    assert stores.run(withdraw(*ids, now=at(2), record=stores.record(AuditEvent.CONNECTION_WITHDRAWN))) == 0
     statuses = [stores.read(row.authorization_id).status for row in (*ended, *kept)]
     assert statuses == [AuthorizationStatus.REVOKED] * 3 + [AuthorizationStatus.ACTIVE] * 2
 
@@ -259,6 +259,8 @@ def test_a_change_is_on_the_audit_log_if_it_happened(stores: Stores) -> None:
     assert not stores.run(stores.revoking(second))
     assert stores.run(stores.renewing(second)) is None
     records = stores.run(stores.database.audit.latest(stores.acme.environment_id, 100))
+    *records, created = records
+    assert created.event is AuditEvent.APPLICATION_CREATED
     assert [record.event for record in reversed(records)] == [
         AuditEvent.CONSENT_GIVEN,
         AuditEvent.CODE_REDEEMED,

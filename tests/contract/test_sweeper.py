@@ -102,7 +102,9 @@ def test_a_refresh_token_expires_before_its_session(stores: Stores) -> None:
 def test_deleted_applications(stores: Stores) -> None:
     stores.active()
     kept = stores.active(app=stores.application())
-    deleted = stores.database.applications.delete_application(stores.acme.environment_id, stores.app.client_id)
+    deleted = stores.database.applications.delete_application(
+        stores.acme.environment_id, stores.app.client_id, record=stores.record(AuditEvent.APPLICATION_DELETED)
+    )
     assert stores.run(deleted)
     swept(stores, 1)
     assert swept(stores, 1) == (1, 1)
@@ -111,7 +113,7 @@ def test_deleted_applications(stores: Stores) -> None:
 
 def test_audit_records(stores: Stores) -> None:
     def record(number: int, seconds: float) -> AuditRecord:
-        where = stores.acme.environment_id
+        where = stores.globex.environment_id
         return AuditRecord(environment_id=where, event_id=RowId(number), at=at(seconds), event=AuditEvent.SIGNED_IN)
 
     async def append() -> None:
@@ -119,8 +121,9 @@ def test_audit_records(stores: Stores) -> None:
 
     stores.run(append())
     stores.flush()
+    assert stores.count("audit_events") == 3  # the third one is of acme's application, from the same moment
     swept(stores, 90 * DAY)
-    assert stores.count("audit_events") == 2
+    assert stores.count("audit_events") == 3
     swept(stores, 90 * DAY + 0.001)
     assert stores.count("audit_events") == 1
 

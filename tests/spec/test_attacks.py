@@ -30,6 +30,7 @@ from tests.browser import (
 from workgate.crypto.tokens import TokenKind, read_token
 from workgate.domain.ids import Milliseconds
 from workgate.domain.limits import FailureLimit
+from workgate.service.acting import OPERATOR
 
 API = "/attask/api/v14.0"
 COOKIE = "workgate_session"
@@ -310,7 +311,7 @@ def test_redeemed_while_it_ends(what: str) -> None:
             if what == "user disabled":
                 work = workgate.administration.set_active(world.acme, "ann", active=False)
             else:
-                work = workgate.registry.delete(world.acme, world.web.application.client_id)
+                work = workgate.registry.delete(world.acme, world.web.application.client_id, by=OPERATOR)
             world.stand_in.run(work)
             return None
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from tests.browser import CHALLENGE, REDIRECT_URI, REVOKE, TOKEN, VERIFIER, Browser, World, a_world, authorize_params
 
+from workgate.service.acting import OPERATOR
 from workgate.service.applications import Registered
 
 FORM = "application/x-www-form-urlencoded"
@@ -228,11 +229,11 @@ def test_secrets_in_the_address(shared: World, ann: Browser, name: str, path: st
 def test_several_secrets(shared: World, ann: Browser) -> None:
     app = shared.stand_in.create_app(shared.acme, "Secrets")
     http, client_id, registry = shared.http(), app.application.client_id, shared.stand_in.workgate.registry
-    _, second = shared.stand_in.run(registry.add_secret(shared.acme, client_id, "second"))
+    _, second = shared.stand_in.run(registry.add_secret(shared.acme, client_id, "second", by=OPERATOR))
     first_id = app.application.secrets[0].secret_id
     for secret in (app.client_secret or "", second):
         assert_pair(post(http, FORM, code_request(ann, app), basic(client_id, secret)), shared)
-    shared.stand_in.run(registry.delete_secret(shared.acme, client_id, str(first_id)))
+    shared.stand_in.run(registry.delete_secret(shared.acme, client_id, str(first_id), by=OPERATOR))
     asked = code_request(ann, app)
     assert_unauthenticated(post(http, FORM, asked, basic(client_id, app.client_secret or "")), tried_basic=True)
     assert_pair(post(http, FORM, asked, basic(client_id, second)), shared)

@@ -16,6 +16,7 @@ from tests.browser import (
 )
 
 from workgate.domain.oauth import ConsentPolicy
+from workgate.service.acting import OPERATOR
 
 
 def consent_page(world: World, browser: Browser, **params: str) -> httpx.Response:
@@ -230,7 +231,7 @@ def test_access_token_is_no_browser_session(shared: World, ann: Browser, cookie:
 def test_application_deleted_meanwhile(shared: World, ann: Browser) -> None:
     app = shared.stand_in.create_app(shared.acme, "ShortLived")
     page = ann.authorize(**authorize_params(app))
-    shared.stand_in.run(shared.stand_in.workgate.registry.delete(shared.acme, app.application.client_id))
+    shared.stand_in.run(shared.stand_in.workgate.registry.delete(shared.acme, app.application.client_id, by=OPERATOR))
     for decision in ("allow", "deny"):
         answer = ann.decide(page, decision)
         assert answer.status_code == 400
@@ -245,7 +246,7 @@ def test_page_names_everybody_and_escapes_what_developers_wrote(shared: World, a
         hostile,
         description=hostile,
         developer_name=hostile,
-        developer_email=hostile,
+        developer_email="'onx=alert(1)'{{7777*7}}@x.example",
         description_url='https://x.example/"onmouseover="alert(1)',
         privacy_url="https://x.example/'><script>alert(1)</script>",
     )

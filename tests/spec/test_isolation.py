@@ -22,8 +22,10 @@ from tests.browser import (
 )
 
 from workgate.domain.accounts import Environment
+from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import new_object_id
 from workgate.domain.objects import StoredObject
+from workgate.service.acting import OPERATOR
 from workgate.service.applications import Registered
 
 LOGIN = "/attask/api/login"
@@ -156,13 +158,15 @@ def test_application(pair_of_rooms: tuple[Room, Room]) -> None:
     assert "location" not in answer.headers
     assert "Connector" not in answer.text
     workgate = away.world.stand_in.workgate
-    listed = away.world.stand_in.run(workgate.registry.applications(away.environment))
+    listed = away.world.stand_in.run(workgate.registry.applications(away.environment, by=OPERATOR))
     assert home.app.application.client_id not in [application.client_id for application in listed]
     stored = workgate.database.applications
     client_id, secret = home.app.application.client_id, home.app.application.secrets[0]
-    deleted = stored.delete_secret(away.environment.environment_id, client_id, secret.secret_id)
+    record = workgate.audit.entry(AuditEvent.SECRET_DELETED, away.environment)
+    deleted = stored.delete_secret(away.environment.environment_id, client_id, secret.secret_id, record=record)
     assert away.world.stand_in.run(deleted) is False
-    assert away.world.stand_in.run(stored.delete_application(away.environment.environment_id, client_id)) is False
+    deleted = stored.delete_application(away.environment.environment_id, client_id, record=record)
+    assert away.world.stand_in.run(deleted) is False
     assert home.redeem(home.signed_in().code(home.app)).status_code == 200
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.browser import PASSWORD, REVOKE, Browser, World, a_world, form_fields
 
 from workgate.domain.ids import Milliseconds
+from workgate.service.acting import OPERATOR, Acting
 from workgate.service.applications import Registered
 from workgate.storage.keyfile import KeyFile
 
@@ -132,9 +133,7 @@ def disable_and_enable(held: Holdings) -> None:
 def withdraw(held: Holdings) -> None:
     world, workgate = held.world, held.world.stand_in.workgate
     user = world.stand_in.run(workgate.administration.user_named(world.acme, held.username))
-    ended = workgate.database.authorizations.withdraw(
-        world.acme.environment_id, user.user_id, held.app.application.client_id, now=world.clock.now()
-    )
+    ended = workgate.connections.withdraw(world.acme, held.app.application.client_id, by=Acting(user, "192.0.2.1"))
     assert world.stand_in.run(ended) == 2  # the connected one and the one whose code is pending
 
 
@@ -159,8 +158,8 @@ def replay(held: Holdings) -> None:
 def delete_secret(held: Holdings) -> None:
     world, registry = held.world, held.world.stand_in.workgate.registry
     client_id, old = held.app.application.client_id, held.app.application.secrets[0]
-    _, second = world.stand_in.run(registry.add_secret(world.acme, client_id, "the second one"))
-    world.stand_in.run(registry.delete_secret(world.acme, client_id, str(old.secret_id)))
+    _, second = world.stand_in.run(registry.add_secret(world.acme, client_id, "the second one", by=OPERATOR))
+    world.stand_in.run(registry.delete_secret(world.acme, client_id, str(old.secret_id), by=OPERATOR))
     assert world.refresh(held.app, held.pair["refresh_token"]).status_code == 401
     assert world.redeem(held.app, held.code).status_code == 401
     held.app = replace(held.app, client_secret=second)
@@ -168,7 +167,7 @@ def delete_secret(held: Holdings) -> None:
 
 def delete_application(held: Holdings) -> None:
     world = held.world
-    world.stand_in.run(world.stand_in.workgate.registry.delete(world.acme, held.app.application.client_id))
+    world.stand_in.run(world.stand_in.workgate.registry.delete(world.acme, held.app.application.client_id, by=OPERATOR))
 
 
 def key_file(held: Holdings) -> KeyFile:

@@ -97,6 +97,9 @@ def test_members(document: dict[str, Any]) -> None:
         "revocation_endpoint_auth_methods_supported",
         "introspection_endpoint_auth_methods_supported",
         "authorization_response_iss_parameter_supported",
+        "jwt_exchange_endpoint",
+        "jwt_exchange_endpoint_auth_methods_supported",
+        "jwt_exchange_signing_alg_values_supported",
     }
 
 
@@ -125,6 +128,21 @@ def test_authentication_methods(
     else:
         assert answer.status_code == 401, answer.text
         assert answer.json()["error"] == "invalid_client"
+
+
+@pytest.mark.spec("Workfront", "2.7", "the JWT exchange is announced; test_jwt_exchange tries what is listed")
+def test_jwt_exchange(shared: World, document: dict[str, Any]) -> None:
+    assert document["jwt_exchange_signing_alg_values_supported"] == ["RS256"]
+    listed = document["jwt_exchange_endpoint_auth_methods_supported"]
+    assert listed == ["client_secret_basic", "client_secret_post"]
+    client_id, secret = shared.machine.application.client_id, shared.machine.client_secret or ""
+    url, http = document["jwt_exchange_endpoint"], shared.http()
+    for answer in (
+        http.post(url, data={"jwt_token": "x"}, auth=(client_id, secret)),
+        http.post(url, data={"jwt_token": "x", "client_id": client_id, "client_secret": secret}),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert http.post(url, data={"jwt_token": "x", "client_id": client_id}).status_code == 401
 
 
 @pytest.mark.spec("RFC 8414", "2", "each listed grant works, and the others are refused")

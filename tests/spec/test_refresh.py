@@ -11,6 +11,7 @@ import httpx
 import pytest
 from tests.browser import REVOKE, TOKEN, Browser, World, a_world, at_once, authorize_params
 
+from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import ClientId
 from workgate.service.applications import Registered
 
@@ -90,7 +91,8 @@ def test_public_client_always_rotates(shared: World, ann: Browser, behind_the_re
         # As if somebody had changed the row.
         row = replace(app.application, client_id=ClientId("f" * 32), rotate_refresh_tokens=False)
         store = shared.stand_in.workgate.database.applications
-        assert shared.stand_in.run(store.create_application(row, None, at_most=1000))
+        record = shared.stand_in.workgate.audit.entry(AuditEvent.APPLICATION_CREATED, shared.acme)
+        assert shared.stand_in.run(store.create_application(row, None, at_most=1000, record=record))
         app = Registered(row, None)
     first = shared.connect(app, ann)
     second = refreshed(shared, app, first["refresh_token"])

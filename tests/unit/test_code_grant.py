@@ -42,8 +42,8 @@ def test_a_good_code_is_redeemed(row: dict[str, Any], seconds: float, params: di
     ("row", "seconds", "params", "reason"),
     [
         (PENDING | {"client_id": "e" * 32}, 0, {}, "belongs to client"),
-        (PENDING, 0, {"redirect_uri": REDIRECT_URI + "/"}, "redirect_uri came as"),
-        (PENDING, 0, {"redirect_uri": REDIRECT_URI.upper()}, "redirect_uri came as"),
+        (PENDING, 0, {"redirect_uri": REDIRECT_URI + "/"}, "redirect_uri of the request: came"),
+        (PENDING, 0, {"redirect_uri": REDIRECT_URI.upper()}, "redirect_uri of the request: came"),
         (PENDING, 120, {}, "expired"),
         (PENDING, 120.001, {}, "expired"),
         (PENDING | {"code_expires_at": later(60)}, 60, {}, "expired"),

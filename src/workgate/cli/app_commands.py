@@ -1,20 +1,21 @@
-"""``workgate app`` and ``workgate app secret``."""
+"""``workgate app``."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from workgate.cli.app_credential_commands import ClientIdArgument
+from workgate.cli.app_descriptions import described_application, described_connection
 from workgate.cli.context import AsJson, Database, Lane, Org, duration, environment_of, run, show
-from workgate.domain.oauth import Application, ApplicationType, ClientSecret, ConsentPolicy
+from workgate.domain.oauth import ApplicationType, ConsentPolicy
+from workgate.domain.problems import Problem
 from workgate.server import Workgate
-from workgate.service.applications import NewApplication
+from workgate.service.acting import OPERATOR
+from workgate.service.applications import Registered
+from workgate.service.definitions import ApplicationChanges, NewApplication
 
 commands = typer.Typer(no_args_is_help=True)
-secret_commands = typer.Typer(no_args_is_help=True)
-
-ClientIdArgument = Annotated[str, typer.Argument(help="The application's client_id.")]
 
 
 @commands.command("create")
@@ -35,14 +36,21 @@ def create(
     developer_email: Annotated[str, typer.Option()] = "",
     privacy_url: Annotated[str, typer.Option()] = "",
     logo: Annotated[Path | None, typer.Option(help="A PNG, JPEG or WebP file up to 256 KB.")] = None,
+    public_key: Annotated[Path | None, typer.Option(help="A machine's certificate or public key in PEM.")] = None,
+    key_user: Annotated[str | None, typer.Option(help="The user name of whom that key speaks for.")] = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Register an application; its client_secret is shown this once."""
 
     async def work(workgate: Workgate) -> dict[str, Any]:
+        environment = await environment_of(workgate, org, lane)
+        if (public_key is None) != (key_user is None):
+            raise Problem("--public-key and --key-user go together: a key speaks for a user")
+        owner = None if key_user is None else await workgate.administration.user_named(environment, key_user)
+        pem = None if public_key is None else public_key.read_text("ascii", errors="replace")
         registered = await workgate.registry.register(
-            await environment_of(workgate, org, lane),
+            environment,
             NewApplication(
                 name=name,
                 type=kind,
@@ -59,16 +67,117 @@ def create(
                 privacy_url=privacy_url,
                 logo=None if logo is None else logo.read_bytes(),
             ),
+            by=OPERATOR,
         )
-        result = _described(registered.application)
-        if registered.client_secret is not None:
-            result["client_secret"] = registered.client_secret
-        return result
+        if pem is not None:
+            client_id = registered.application.client_id
+            try:
+                await workgate.application_keys.add(environment, client_id, pem, owner=owner, by=OPERATOR)
+            except Problem:
+                await workgate.registry.delete(environment, client_id, by=OPERATOR)
+                raise
+        return _with_secret(workgate, registered)
+
+    _show_registered(as_json, run(database, work))
+
+
+@commands.command("update")
+def update(
+    client_id: ClientIdArgument,
+    org: Org,
+    lane: Lane = "my",
+    name: Annotated[str | None, typer.Option()] = None,
+    redirect_uri: Annotated[list[str] | None, typer.Option(help="All of them: replaces those that there are.")] = None,
+    rotate_refresh_tokens: Annotated[bool | None, typer.Option(help="A refresh token works once.")] = None,
+    refresh_absolute: Annotated[str | None, typer.Option(help="90d, or never.")] = None,
+    refresh_inactivity: Annotated[str | None, typer.Option(help="30d, or never.")] = None,
+    code_seconds: Annotated[int | None, typer.Option(help="How long a code lives: 120 or 60.")] = None,
+    consent: Annotated[ConsentPolicy | None, typer.Option(help="never: users are not asked.")] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    description_url: Annotated[str | None, typer.Option()] = None,
+    developer_name: Annotated[str | None, typer.Option()] = None,
+    developer_email: Annotated[str | None, typer.Option()] = None,
+    privacy_url: Annotated[str | None, typer.Option()] = None,
+    logo: Annotated[Path | None, typer.Option(help="A PNG, JPEG or WebP file up to 256 KB.")] = None,
+    no_logo: Annotated[bool, typer.Option("--no-logo", help="Take the logo away.")] = False,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an application; what is not named stays as it is."""
+    named = {
+        "name": name,
+        "redirect_uris": redirect_uri or None,
+        "rotate_refresh_tokens": rotate_refresh_tokens,
+        "code_seconds": code_seconds,
+        "consent": consent,
+        "description": description,
+        "description_url": description_url,
+        "developer_name": developer_name,
+        "developer_email": developer_email,
+        "privacy_url": privacy_url,
+    }
+    times = {"refresh_absolute_seconds": refresh_absolute, "refresh_inactivity_seconds": refresh_inactivity}
+
+    async def work(workgate: Workgate) -> dict[str, Any]:
+        fields: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
+        fields |= {key: duration(text) for key, text in times.items() if text is not None}
+        if logo is not None or no_logo:
+            fields["logo"] = None if logo is None else logo.read_bytes()
+        environment = await environment_of(workgate, org, lane)
+        changed = await workgate.registry.update(environment, client_id, ApplicationChanges(**fields), by=OPERATOR)
+        return described_application(changed, workgate.clock.now())
+
+    show(as_json, run(database, work), f"{client_id} is changed")
+
+
+@commands.command("promote")
+def promote(
+    client_id: ClientIdArgument,
+    org: Org,
+    to: Annotated[str, typer.Option("--to", help="The lane to copy it to.")],
+    lane: Lane = "my",
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy an application's definition to another lane, where it gets an ID and a secret of its own."""
+
+    async def work(workgate: Workgate) -> dict[str, Any]:
+        environment = await environment_of(workgate, org, lane)
+        return _with_secret(workgate, await workgate.registry.promote(environment, client_id, to, by=OPERATOR))
+
+    _show_registered(as_json, run(database, work))
+
+
+@commands.command("connections")
+def connections(
+    client_id: ClientIdArgument,
+    org: Org,
+    lane: Lane = "my",
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    after: Annotated[str, typer.Option(help="The user ID that 'following' named.")] = "",
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say for whom an application may act."""
+
+    async def work(workgate: Workgate) -> dict[str, Any]:
+        environment = await environment_of(workgate, org, lane)
+        count = await workgate.connections.count(environment, client_id, by=OPERATOR)
+        page = await workgate.connections.of_application(environment, client_id, after=after, limit=limit, by=OPERATOR)
+        return {
+            "users": count.users,
+            "expiring": count.expiring,
+            "more": count.more,
+            "connections": [described_connection(connection) for connection in page.connections],
+            "following": page.following,
+        }
 
     result = run(database, work)
-    lines = [f"client_id      {result['client_id']}"]
-    if "client_secret" in result:
-        lines.append(f"client_secret  {result['client_secret']}  (shown this once)")
+    lines = [
+        f"{row['username']:30} since {row['since']}  last used {row['last_used']}" for row in result["connections"]
+    ]
+    more = " or more" if result["more"] else ""
+    lines.append(f"{result['users']}{more} users, {result['expiring']} of them expire within 14 days")
     show(as_json, result, "\n".join(lines))
 
 
@@ -77,8 +186,8 @@ def list_applications(org: Org, lane: Lane = "my", database: Database = None, as
     """List an environment's applications."""
 
     async def work(workgate: Workgate) -> list[dict[str, Any]]:
-        found = await workgate.registry.applications(await environment_of(workgate, org, lane))
-        return [_described(application) for application in found]
+        found = await workgate.registry.applications(await environment_of(workgate, org, lane), by=OPERATOR)
+        return [described_application(application, workgate.clock.now()) for application in found]
 
     found = run(database, work)
     lines = [f"{row['client_id']}  {row['type']:8} {row['name']}" for row in found]
@@ -97,8 +206,8 @@ def show_application(
 
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
-        application = await workgate.registry.application(environment, client_id)
-        return {**_described(application), "customer_id": environment.customer_id}
+        application = await workgate.registry.application(environment, client_id, by=OPERATOR)
+        return {**described_application(application, workgate.clock.now()), "customer_id": environment.customer_id}
 
     result = run(database, work)
     show(as_json, result, "\n".join(f"{key:28} {value}" for key, value in result.items()))
@@ -115,77 +224,21 @@ def delete(
     """Delete an application: its codes, tokens and sessions end at once."""
 
     async def work(workgate: Workgate) -> None:
-        await workgate.registry.delete(await environment_of(workgate, org, lane), client_id)
+        await workgate.registry.delete(await environment_of(workgate, org, lane), client_id, by=OPERATOR)
 
     run(database, work)
     show(as_json, {"client_id": client_id, "deleted": True}, f"{client_id} is deleted")
 
 
-@secret_commands.command("add")
-def add_secret(
-    client_id: ClientIdArgument,
-    org: Org,
-    lane: Lane = "my",
-    note: Annotated[str, typer.Option(help="At most 64 characters.")] = "",
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add a client secret; it is shown this once, and the others go on working."""
-
-    async def work(workgate: Workgate) -> dict[str, Any]:
-        environment = await environment_of(workgate, org, lane)
-        secret, text = await workgate.registry.add_secret(environment, client_id, note)
-        return {"client_id": client_id, "client_secret": text, **_described_secret(secret)}
-
-    result = run(database, work)
-    show(as_json, result, f"id {result['id']}\nclient_secret {result['client_secret']}  (shown this once)")
+def _with_secret(workgate: Workgate, registered: Registered) -> dict[str, Any]:
+    result = described_application(registered.application, workgate.clock.now())
+    if registered.client_secret is not None:
+        result["client_secret"] = registered.client_secret
+    return result
 
 
-@secret_commands.command("delete")
-def delete_secret(
-    client_id: ClientIdArgument,
-    secret_id: Annotated[str, typer.Argument(help="The secret's id, as 'app show' lists it.")],
-    org: Org,
-    lane: Lane = "my",
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Delete a client secret; tokens that it fetched live on until they expire."""
-
-    async def work(workgate: Workgate) -> None:
-        environment = await environment_of(workgate, org, lane)
-        await workgate.registry.delete_secret(environment, client_id, secret_id)
-
-    run(database, work)
-    show(as_json, {"client_id": client_id, "id": secret_id, "deleted": True}, f"secret {secret_id} is deleted")
-
-
-def _described(application: Application) -> dict[str, Any]:
-    return {
-        "client_id": application.client_id,
-        "name": application.name,
-        "type": application.type.value,
-        "redirect_uris": list(application.redirect_uris),
-        "rotate_refresh_tokens": application.rotates,
-        "refresh_absolute_seconds": application.refresh_absolute_seconds,
-        "refresh_inactivity_seconds": application.refresh_inactivity_seconds,
-        "code_seconds": application.code_seconds,
-        "consent": application.consent.value,
-        "description": application.description,
-        "secrets": [_described_secret(secret) for secret in application.secrets],
-    }
-
-
-def _described_secret(secret: ClientSecret) -> dict[str, Any]:
-    used = secret.last_used_at
-    return {
-        "id": str(secret.secret_id),
-        "mask": "*" * 16 + secret.last_four,
-        "note": secret.note,
-        "created": _moment(secret.created_at),
-        "last_used": None if used is None else _moment(used),
-    }
-
-
-def _moment(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+def _show_registered(as_json: bool, result: dict[str, Any]) -> None:
+    lines = [f"client_id      {result['client_id']}"]
+    if "client_secret" in result:
+        lines.append(f"client_secret  {result['client_secret']}  (shown this once)")
+    show(as_json, result, "\n".join(lines))

@@ -4,6 +4,7 @@ import typer
 
 from workgate.cli import (
     app_commands,
+    app_credential_commands,
     audit_commands,
     database_commands,
     key_commands,
@@ -23,7 +24,12 @@ cli = typer.Typer(
 cli.add_typer(org_commands.commands, name="org", help="Organisations: a domain with its lanes.")
 cli.add_typer(user_commands.commands, name="user", help="The people of an environment.")
 cli.add_typer(app_commands.commands, name="app", help="OAuth2 applications.")
-app_commands.commands.add_typer(app_commands.secret_commands, name="secret", help="Client secrets of an application.")
+app_commands.commands.add_typer(
+    app_credential_commands.secret_commands, name="secret", help="Client secrets of an application."
+)
+app_commands.commands.add_typer(
+    app_credential_commands.key_commands, name="key", help="Public keys of a machine-to-machine application."
+)
 cli.add_typer(key_commands.keys, name="keys", help="The key ring, under which all tokens are made.")
 cli.add_typer(key_commands.epoch, name="epoch", help="The installation's epoch.")
 cli.add_typer(audit_commands.commands, name="audit", help="What happened, and what a reference stands for.")

@@ -22,7 +22,9 @@ from workgate.domain.oauth import ApplicationType
 from workgate.ops.settings import load_settings
 from workgate.ops.telemetry import configure_logging
 from workgate.server import SystemClock, Workgate, server_for
-from workgate.service.applications import NewApplication, Registered
+from workgate.service.acting import OPERATOR
+from workgate.service.applications import Registered
+from workgate.service.definitions import NewApplication
 from workgate.serving import Server, listen
 
 _FOLDER = Path(".workgate-demo")
@@ -92,6 +94,7 @@ async def _seed(workgate: Workgate, redirect_uri: str) -> tuple[Environment, Reg
             privacy_url="https://clientapp.example/privacy",
             logo=_LOGO.read_bytes(),
         ),
+        by=OPERATOR,
     )
     return environments[0], registered
 

@@ -8,6 +8,7 @@ import typer
 
 from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, fail, run, show
 from workgate.server import Workgate
+from workgate.service.acting import OPERATOR
 from workgate.signin.password import SHORTEST_PASSWORD
 
 commands = typer.Typer(no_args_is_help=True)
@@ -101,10 +102,7 @@ def withdraw(
     async def work(workgate: Workgate) -> int:
         environment = await environment_of(workgate, org, lane)
         user = await workgate.administration.user_named(environment, username)
-        application = await workgate.registry.application(environment, app)
-        return await workgate.database.authorizations.withdraw(
-            environment.environment_id, user.user_id, application.client_id, now=workgate.clock.now()
-        )
+        return await workgate.connections.withdraw_of(environment, app, user.user_id, by=OPERATOR)
 
     ended = run(database, work)
     show(as_json, {"username": username, "ended": ended}, f"{ended} authorizations ended")

@@ -1,5 +1,6 @@
 """What is recorded of what happened: a closed list of events with a closed list of fields."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -24,6 +25,19 @@ class AuditEvent(StrEnum):
     REFRESH_REPLAYED = "refresh_replayed"
     TOKEN_REFUSED = "token_refused"
     TOKEN_REVOKED = "token_revoked"
+    JWT_EXCHANGED = "jwt_exchanged"
+    SESSION_ENDED = "session_ended"
+    CONNECTION_WITHDRAWN = "connection_withdrawn"
+    CONNECTION_WITHDRAWN_BY_ADMIN = "connection_withdrawn_by_admin"
+    APPLICATION_CREATED = "application_created"
+    APPLICATION_CHANGED = "application_changed"
+    APPLICATION_DELETED = "application_deleted"
+    SECRET_ADDED = "secret_added"
+    SECRET_NOTED = "secret_noted"
+    SECRET_DELETED = "secret_deleted"
+    KEY_ADDED = "key_added"
+    KEY_GENERATED = "key_generated"
+    KEY_DELETED = "key_deleted"
 
 
 class AuditNote(NamedTuple):
@@ -50,3 +64,27 @@ class AuditRecord:
     address: str | None = None
     reference: str | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which records to give; what is None does not matter. ``since`` is included, ``until`` is not."""
+
+    event: AuditEvent | None = None
+    actor: str | None = None
+    client_id: str | None = None
+    address: str | None = None
+    reference: str | None = None
+    since: Milliseconds | None = None
+    until: Milliseconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Some records, newest first. ``following`` is where the next page begins; None: there is none.
+
+    A page can be short, or empty, and have a following one: a look goes through so many records at a time.
+    """
+
+    records: Sequence[AuditRecord]
+    following: RowId | None

@@ -55,6 +55,11 @@ class RowIds:
         return RowId((((moment << _PROCESS_BITS) | self._process) << _COUNTER_BITS) | counter)
 
 
+def first_row_id(moment: Milliseconds) -> RowId:
+    """The smallest identifier that ``RowIds`` gives at that instant; outside of its time the first or last."""
+    return RowId(min(max(0, moment - _START) << (_PROCESS_BITS + _COUNTER_BITS), (1 << 63) - 1))
+
+
 def new_object_id(now: Milliseconds, entropy: Entropy) -> ObjectId:
     """Make an object's or user's ID: 12 hexadecimal digits of time, 20 of randomness."""
     return ObjectId(f"{now:012x}{entropy(10).hex()}")

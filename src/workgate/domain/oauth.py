@@ -1,5 +1,6 @@
 """Applications and authorizations as values. RFC 6749's words wherever it has one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
@@ -15,9 +16,9 @@ class ApplicationType(StrEnum):
     MACHINE = "machine"
 
 
-def always_rotates(kind: ApplicationType) -> bool:
-    """Refresh tokens of public clients rotate whatever was registered (RFC 9700 §4.14.2)."""
-    return kind is ApplicationType.SPA
+def rotates(kind: ApplicationType, registered: bool) -> bool:
+    """Whether refresh tokens rotate: of public clients always (RFC 9700 §4.14.2); machines have none."""
+    return kind is ApplicationType.SPA or (registered and kind is not ApplicationType.MACHINE)
 
 
 class ConsentPolicy(StrEnum):
@@ -41,6 +42,36 @@ class ClientSecret:
     def __repr__(self) -> str:
         """Leave the digest out of tracebacks and logs."""
         return f"ClientSecret({self.secret_id}, …{self.last_four})"
+
+
+UNUSED_MILLISECONDS = 30 * 86_400_000
+
+
+def safe_to_delete(secret: ClientSecret, secrets: Iterable[ClientSecret], now: Milliseconds) -> bool:
+    """Whether nobody seems to need a secret: not used for 30 days, while another one is."""
+
+    def in_use(one: ClientSecret) -> bool:
+        return one.last_used_at is not None and now - one.last_used_at < UNUSED_MILLISECONDS
+
+    since = secret.created_at if secret.last_used_at is None else secret.last_used_at
+    unused = now - since >= UNUSED_MILLISECONDS
+    return unused and any(in_use(other) for other in secrets if other.secret_id != secret.secret_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationKey:
+    """A public key of a machine-to-machine application; it speaks for the user who added it, and for nobody else."""
+
+    environment_id: EnvironmentId
+    client_id: ClientId
+    key_id: RowId
+    user_id: ObjectId
+    note: str
+    public_key: str
+    fingerprint: str
+    bits: int
+    created_at: Milliseconds
+    last_used_at: Milliseconds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +105,7 @@ class Application:
     @property
     def rotates(self) -> bool:
         """Whether refresh tokens rotate."""
-        return always_rotates(self.type) or self.rotate_refresh_tokens
+        return rotates(self.type, self.rotate_refresh_tokens)
 
 
 class AuthorizationStatus(IntEnum):
@@ -118,3 +149,31 @@ class Authorization(NamedTuple):
     def __repr__(self) -> str:
         """Leave the salt out of tracebacks and logs."""
         return f"Authorization({self.authorization_id}, {self.status.name}, generation {self.generation})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An application that may act for a user, however often it was allowed to.
+
+    ``last_used_at`` is the last call or refresh, ``last_token_at`` when it last fetched a token, ``expires_at`` when
+    it ends if nobody uses it any more; None: never.
+    """
+
+    client_id: ClientId
+    user_id: ObjectId
+    username: str
+    application: str
+    since: Milliseconds
+    last_used_at: Milliseconds
+    last_token_at: Milliseconds | None
+    expires_at: Milliseconds | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionCount:
+    """How an application is used. ``users`` and ``expiring`` count up to a bound; ``more``: it was reached."""
+
+    users: int
+    expiring: int
+    last_token_at: Milliseconds | None
+    more: bool

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from workgate.domain.accounts import Environment, Session, SessionLimits, SessionOrigin, SignInRecord, User
-from workgate.domain.audit import AuditNote, AuditRecord
+from workgate.domain.audit import AuditFilter, AuditNote, AuditPage, AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
-from workgate.domain.oauth import Application, Authorization, ClientSecret
+from workgate.domain.oauth import Application, ApplicationKey, Authorization, ClientSecret, Connection, ConnectionCount
 from workgate.domain.objects import ObjectQuery, StoredObject
 
 
@@ -71,7 +71,11 @@ class UserStore(Protocol):
 
 
 class ApplicationStore(Protocol):
-    """Registered applications with their secrets' digests."""
+    """Registered applications with their secrets' digests.
+
+    A change is on the audit log if it happened: its record is written with it, in the same commit. Each may raise
+    ``AlreadyExists``, when another process made the same ID for its record: then nothing was changed, try again.
+    """
 
     async def application(
         self, environment_id: EnvironmentId, client_id: str, *, version: int | None = None
@@ -86,17 +90,31 @@ class ApplicationStore(Protocol):
         """List them, oldest first."""
 
     async def create_application(
-        self, application: Application, logo: tuple[str, bytes] | None, *, at_most: int
+        self, application: Application, logo: tuple[str, bytes] | None, *, at_most: int, record: AuditRecord
     ) -> bool:
         """Create one with its secrets; False: the environment has ``at_most`` applications already."""
 
-    async def delete_application(self, environment_id: EnvironmentId, client_id: str) -> bool:
+    async def update_application(
+        self, application: Application, logo: tuple[str, bytes] | None, *, keep_logo: bool, record: AuditRecord
+    ) -> bool:
+        """Write every field but type, time of creation and secrets, and the logo or its absence; False: not there."""
+
+    async def delete_application(self, environment_id: EnvironmentId, client_id: str, *, record: AuditRecord) -> bool:
         """Delete one: its codes, tokens and sessions are worth nothing from now on; False: not there."""
 
-    async def add_secret(self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret) -> bool:
+    async def add_secret(
+        self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret, *, record: AuditRecord
+    ) -> bool:
         """Add a secret; False: the application is not there (any more)."""
 
-    async def delete_secret(self, environment_id: EnvironmentId, client_id: str, secret_id: RowId) -> bool:
+    async def note_secret(
+        self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, note: str, *, record: AuditRecord
+    ) -> bool:
+        """Give a secret another note; False: not there."""
+
+    async def delete_secret(
+        self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, *, record: AuditRecord
+    ) -> bool:
         """Delete a secret. Tokens that it fetched live on; False: not there."""
 
     async def secret_used(
@@ -106,6 +124,73 @@ class ApplicationStore(Protocol):
 
     async def logo(self, environment_id: EnvironmentId, client_id: str) -> tuple[str, bytes] | None:
         """Give a logo's media type and bytes; None: there is none."""
+
+
+class ApplicationKeyStore(Protocol):
+    """Public keys of applications; the same holds for changes."""
+
+    async def keys(self, environment_id: EnvironmentId, client_id: str) -> Sequence[ApplicationKey]:
+        """List an application's keys, oldest first."""
+
+    async def add_key(self, key: ApplicationKey, *, at_most: int, record: AuditRecord) -> bool:
+        """Add one; False: the application is gone, has this key, or has ``at_most`` of them."""
+
+    async def delete_key(
+        self, environment_id: EnvironmentId, client_id: str, key_id: RowId, *, record: AuditRecord
+    ) -> bool:
+        """Delete one. Sessions that it opened live on; False: not there."""
+
+
+class ExchangeStore(Protocol):
+    """Exchanges of JWTs for sessions."""
+
+    async def exchange(
+        self,
+        key: ApplicationKey,
+        row_id: RowId,
+        *,
+        user: User,
+        digest: bytes,
+        expires_at: Milliseconds,
+        salt: bytes,
+        key_id: int,
+        now: Milliseconds,
+        limits: SessionLimits,
+        note: AuditNote,
+    ) -> bool:
+        """Use a JWT up and open session 1 of a new authorization; False: it was used before, so open nothing.
+
+        Raises ``AlreadyExists`` if another process made the same ID; nothing was changed.
+
+        Args:
+            key: the public key that signed it, whose last use is noted.
+            row_id: of the new authorization.
+            user: for whom.
+            digest: names the JWT.
+            expires_at: the JWT's own, until when it is remembered.
+            salt: the new row's.
+            key_id: the key of ours under which the session ID is derived.
+            now: the present instant.
+            limits: the session's.
+            note: for the audit log.
+        """
+
+
+class ConnectionStore(Protocol):
+    """Which applications may act for whom: authorizations in use, by user and application."""
+
+    async def of_user(self, environment: Environment, user_id: ObjectId, *, now: Milliseconds) -> Sequence[Connection]:
+        """List what may act for a user, by name."""
+
+    async def of_application(
+        self, environment: Environment, client_id: str, *, now: Milliseconds, after: str, limit: int
+    ) -> Sequence[Connection]:
+        """List for whom an application may act, by user ID, from the one after ``after``."""
+
+    async def count(
+        self, environment: Environment, client_id: str, *, now: Milliseconds, soon: Milliseconds
+    ) -> ConnectionCount:
+        """Count for how many users, and for how many of them that ends before ``soon`` if they do nothing."""
 
 
 class AuthorizationStore(Protocol):
@@ -180,7 +265,13 @@ class AuthorizationStore(Protocol):
         """End an authorization with all its sessions; False: it was over already."""
 
     async def withdraw(
-        self, environment_id: EnvironmentId, user_id: ObjectId, client_id: str, *, now: Milliseconds
+        self,
+        environment_id: EnvironmentId,
+        user_id: ObjectId,
+        client_id: str,
+        *,
+        now: Milliseconds,
+        record: AuditRecord,
     ) -> int:
         """End every authorization of a user for an application; gives how many ended."""
 
@@ -232,6 +323,11 @@ class AuditStore(Protocol):
 
     async def latest(self, environment_id: EnvironmentId, limit: int) -> Sequence[AuditRecord]:
         """Give the newest records, newest first."""
+
+    async def find(
+        self, environment_id: EnvironmentId, wanted: AuditFilter, *, before: RowId | None, limit: int
+    ) -> AuditPage:
+        """Give a page of the records that match, newest first, older than ``before``."""
 
 
 class InstallationStore(Protocol):

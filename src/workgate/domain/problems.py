@@ -2,4 +2,25 @@
 
 
 class Problem(Exception):
-    """An administrator's or user's request that cannot be met; the message says what to do."""
+    """An administrator's or user's request that cannot be met; the message says what to do.
+
+    Args:
+        template: the message. With ``values`` it is a format string, so that pages can translate it and fill it in
+            themselves; a value that is a sentence of ours (``rule``) is to be translated too.
+        field: the field of a form that it is about.
+        values: what the braces of the template stand for.
+    """
+
+    def __init__(self, template: str, /, *, field: str | None = None, **values: object) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.template = template
+        self.field = field
+        self.values = values
+
+
+class NotAllowed(Problem):
+    """Only an administrator of the environment may do that."""
+
+
+class NotFound(Problem):
+    """What was named is not there."""

@@ -11,7 +11,7 @@ from workgate.domain.oauth import Application, ApplicationType
 from workgate.oauth import pkce
 from workgate.oauth.errors import Fault, Refusal
 from workgate.oauth.params import Params
-from workgate.oauth.redirects import SafeRedirect, match_redirect
+from workgate.oauth.redirects import SafeRedirect, describe_mismatch, match_redirect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def read_request(params: Params, application: Application | None) -> Authorizati
         return ShowError(Refusal(fault=Fault.REDIRECT_URI_MISSING, reason="no redirect_uri"))
     redirect = match_redirect(params["redirect_uri"], application.redirect_uris, public_client=application.is_public)
     if redirect is None:
-        reason = f"came {params['redirect_uri']!r}, registered are {list(application.redirect_uris)}"
+        reason = describe_mismatch(params["redirect_uri"], application.redirect_uris)
         return ShowError(Refusal(fault=Fault.REDIRECT_URI_MISMATCH, reason=reason))
     # From here on client and redirect_uri are known good: faults go back to the client.
     state = params.get("state")

@@ -7,6 +7,7 @@ from workgate.domain.oauth import Application, Authorization, AuthorizationStatu
 from workgate.oauth import pkce
 from workgate.oauth.errors import Fault, Refusal
 from workgate.oauth.params import Params
+from workgate.oauth.redirects import describe_mismatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ def decide(
     # RFC 6749 §4.1.3: the same redirect_uri as in the authorization request.
     if params.get("redirect_uri") != authorization.redirect_uri:
         came = params.get("redirect_uri")
-        return _refuse(f"redirect_uri came as {came!r}, the request had {authorization.redirect_uri!r}")
+        if came is None:
+            return _refuse(f"no redirect_uri, the request had {authorization.redirect_uri!r}")
+        return _refuse("redirect_uri of the request: " + describe_mismatch(came, [authorization.redirect_uri]))
     refusal = _verifier_refusal(params.get("code_verifier"), authorization.code_challenge)
     if refusal is not None:
         return refusal

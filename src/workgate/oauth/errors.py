@@ -32,6 +32,16 @@ class Fault(Enum):
         "unauthorized_client",
         "A machine-to-machine application cannot use this grant: it exchanges a JWT.",
     )
+    NOT_A_MACHINE = (
+        "unauthorized_client",
+        "Only a machine-to-machine application exchanges a JWT. Others send the user to the authorize page.",
+    )
+    JWT_MISSING = ("invalid_request", "The parameter jwt_token is missing.")
+    JWT_INVALID = (
+        "invalid_grant",
+        "The JWT cannot be used. It must be signed with RS256 by one of the application's keys, with the customer ID "
+        "as iss, the ID of the key's user as sub and an exp at most an hour away; each JWT works once.",
+    )
     RESPONSE_TYPE_MISSING = ("invalid_request", "The parameter response_type is missing: send code.")
     RESPONSE_TYPE = ("unsupported_response_type", "Only response_type=code is supported.")
     CHALLENGE_MISSING = (

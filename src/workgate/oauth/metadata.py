@@ -9,6 +9,7 @@ CONSENT_PATH = f"{OAUTH2_PREFIX}/consent"
 TOKEN_PATH = f"{OAUTH2_PREFIX}/api/v1/token"
 REVOKE_PATH = f"{OAUTH2_PREFIX}/api/v1/revoke"
 INTROSPECT_PATH = f"{OAUTH2_PREFIX}/api/v1/introspect"
+JWT_EXCHANGE_PATH = f"{OAUTH2_PREFIX}/api/v1/jwt/exchange"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 
 GRANT_TYPES = ("authorization_code", "refresh_token")
@@ -34,5 +35,9 @@ def metadata_document(issuer: str) -> dict[str, object]:
         "token_endpoint_auth_methods_supported": [*_CONFIDENTIAL, "none"],
         "revocation_endpoint_auth_methods_supported": [*_CONFIDENTIAL, "none"],
         "introspection_endpoint_auth_methods_supported": list(_CONFIDENTIAL),
+        # Workfront's own endpoint, for which RFC 8414 has no words.
+        "jwt_exchange_endpoint": issuer + JWT_EXCHANGE_PATH,
+        "jwt_exchange_endpoint_auth_methods_supported": list(_CONFIDENTIAL),
+        "jwt_exchange_signing_alg_values_supported": ["RS256"],
         "authorization_response_iss_parameter_supported": True,
     }

@@ -30,9 +30,12 @@ TOKEN_PARAMETERS = frozenset(
         "refresh_token",
         "token",
         "token_type_hint",
+        "jwt_token",
     }
 )
-SECRET_PARAMETERS = frozenset({"client_secret", "code", "refresh_token", "token", "code_verifier", "password"})
+SECRET_PARAMETERS = frozenset(
+    {"client_secret", "code", "refresh_token", "token", "code_verifier", "password", "jwt_token"}
+)
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 

@@ -6,7 +6,7 @@ registered with an IP literal and without a port: there the port may vary (RFC 8
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 LONGEST_URI = 2048
@@ -75,6 +75,34 @@ def _without_loopback_port(uri: str) -> str | None:
     if match is None or not 0 < int(match.group(2)) <= 65535:
         return None
     return match.group(1) + uri[match.end() :]
+
+
+_SHOWN = 60
+MARK = ">>>"
+"""Stands before the first character that differs."""
+
+
+def describe_mismatch(requested: str, registered: Sequence[str]) -> str:
+    """Say what came beside the registered URI that is nearest to it, with the first difference marked in both."""
+    if not registered:
+        return f"came {requested[:200]!r}, none is registered"
+
+    def in_common(uri: str) -> int:
+        pairs = enumerate(zip(requested, uri, strict=False))
+        return next((number for number, (a, b) in pairs if a != b), min(len(requested), len(uri)))
+
+    nearest = max(registered, key=in_common)
+    place = in_common(nearest)
+    came, beside = _marked(requested, place), _marked(nearest, place)
+    others = len(registered) - 1
+    rest = f", and {others} more that differ earlier" if others else ""
+    return f"came {came!r}, registered is {beside!r}{rest}; they differ from character {place + 1} on"
+
+
+def _marked(uri: str, place: int) -> str:
+    begin, end = max(0, place - _SHOWN), place + _SHOWN
+    before, after = uri[begin:place], uri[place:end]
+    return ("…" if begin else "") + before + MARK + after + ("…" if end < len(uri) else "")
 
 
 def registration_problem(uri: str) -> str | None:

@@ -12,19 +12,20 @@ TOKEN_TYPE = "sessionID"
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A pair for the application. ``expires_in`` is in whole seconds and positive."""
+    """A pair for the application, or an access token alone. ``expires_in`` is in whole seconds and positive."""
 
     access_token: TokenValue
-    refresh_token: TokenValue
+    refresh_token: TokenValue | None
     expires_in: int
     wid: ObjectId
 
     def payload(self) -> dict[str, str | int]:
         """Give the answer's JSON object; ``wid`` is the user's ID."""
+        refresh = {} if self.refresh_token is None else {"refresh_token": self.refresh_token.reveal()}
         return {
             "token_type": TOKEN_TYPE,
             "access_token": self.access_token.reveal(),
-            "refresh_token": self.refresh_token.reveal(),
+            **refresh,
             "expires_in": self.expires_in,
             "wid": self.wid,
         }

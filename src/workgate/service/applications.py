@@ -1,41 +1,28 @@
-"""Registering applications: what an administrator may enter, and the secrets that are shown once."""
+"""Registering applications: creating, changing, copying and deleting them, and the secrets that are shown once.
+
+Every method takes who is acting: an administrator of the environment, or the operator at the command line. What is
+changed is on the audit log, in the same commit.
+"""
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from msgspec import UNSET
 
 from workgate.domain.accounts import Environment
+from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import Clock, Entropy, RowIds, new_client_id
-from workgate.domain.oauth import Application, ApplicationType, ClientSecret, ConsentPolicy
-from workgate.domain.ports import ApplicationStore
-from workgate.domain.problems import Problem
+from workgate.domain.oauth import Application, ApplicationType, ClientSecret
+from workgate.domain.ports import ApplicationStore, EnvironmentStore, UserStore
+from workgate.domain.problems import NotAllowed, NotFound, Problem
 from workgate.oauth.client_auth import secret_digest
-from workgate.oauth.redirects import registration_problem
+from workgate.ops.audit import AuditLog
+from workgate.service.acting import Acting, until_new
+from workgate.service.definitions import ApplicationChanges, NewApplication, check_definition, check_note
+from workgate.service.logos import read_logo
 
-LONGEST_NOTE = 64
-LARGEST_LOGO = 256 * 1024
-_LONGEST_NAME = 100
-_LOGO_TYPES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewApplication:
-    """What an administrator enters. Durations are whole seconds; None is without end."""
-
-    name: str
-    type: ApplicationType
-    redirect_uris: Sequence[str] = ()
-    rotate_refresh_tokens: bool = True
-    refresh_absolute_seconds: int | None = None
-    refresh_inactivity_seconds: int | None = None
-    code_seconds: int = 120
-    consent: ConsentPolicy = ConsentPolicy.ALWAYS
-    description: str = ""
-    description_url: str = ""
-    developer_name: str = ""
-    developer_email: str = ""
-    privacy_url: str = ""
-    logo: bytes | None = None
+MOST_SECRETS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,105 +41,273 @@ class Registry:
     """
 
     def __init__(
-        self, *, applications: ApplicationStore, ids: RowIds, clock: Clock, entropy: Entropy, at_most: int
+        self,
+        *,
+        applications: ApplicationStore,
+        environments: EnvironmentStore,
+        users: UserStore,
+        audit: AuditLog,
+        ids: RowIds,
+        clock: Clock,
+        entropy: Entropy,
+        at_most: int,
     ) -> None:
         self._applications = applications
+        self._environments = environments
+        self._users = users
+        self._audit = audit
         self._ids = ids
         self._clock = clock
         self._entropy = entropy
-        self._at_most = at_most
+        self.at_most = at_most
 
-    async def register(self, environment: Environment, new: NewApplication) -> Registered:
-        """Create an application.
+    async def applications(self, environment: Environment, *, by: Acting) -> Sequence[Application]:
+        """List an environment's applications, oldest first.
 
         Raises:
-            Problem: a field is not usable, or the environment is full.
+            NotAllowed: whoever asks is no administrator.
         """
-        _check(new)
-        now = self._clock.now()
-        has_secret = new.type is not ApplicationType.SPA
-        secret, client_secret = self._new_secret("") if has_secret else (None, None)
-        application = Application(
-            environment_id=environment.environment_id,
-            client_id=new_client_id(self._entropy),
-            name=new.name.strip(),
-            type=new.type,
-            redirect_uris=tuple(new.redirect_uris),
-            rotate_refresh_tokens=new.rotate_refresh_tokens,
-            refresh_absolute_seconds=new.refresh_absolute_seconds,
-            refresh_inactivity_seconds=new.refresh_inactivity_seconds,
-            code_seconds=new.code_seconds,
-            consent=new.consent,
-            description=new.description,
-            description_url=new.description_url,
-            developer_name=new.developer_name,
-            developer_email=new.developer_email,
-            privacy_url=new.privacy_url,
-            has_logo=new.logo is not None,
-            created_at=now,
-            secrets=() if secret is None else (secret,),
-        )
-        logo = None if new.logo is None else (_logo_type(new.logo), new.logo)
-        if not await self._applications.create_application(application, logo, at_most=self._at_most):
-            raise Problem(
-                f"{environment.domain}.{environment.lane} has {self._at_most} applications, which is the most: "
-                "delete one first"
-            )
-        return Registered(application, client_secret)
-
-    async def applications(self, environment: Environment) -> Sequence[Application]:
-        """List an environment's applications, oldest first."""
+        by.must_administer(environment)
         return await self._applications.applications(environment.environment_id)
 
-    async def application(self, environment: Environment, client_id: str) -> Application:
+    async def application(self, environment: Environment, client_id: str, *, by: Acting) -> Application:
         """Give one.
 
         Raises:
-            Problem: there is none with this client_id in this environment.
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is none with this client_id in this environment.
         """
+        by.must_administer(environment)
         application = await self._applications.application(environment.environment_id, client_id)
         if application is None:
             raise _unknown(environment, client_id)
         return application
 
-    async def delete(self, environment: Environment, client_id: str) -> None:
+    async def register(self, environment: Environment, new: NewApplication, *, by: Acting) -> Registered:
+        """Create an application.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+            Problem: a field is not usable, or the environment is full.
+        """
+        by.must_administer(environment)
+        check_definition(new)
+        logo = None if new.logo is None else await read_logo(new.logo)
+        return await self._create(environment, new, logo, by, "")
+
+    async def update(
+        self, environment: Environment, client_id: str, changes: ApplicationChanges, *, by: Acting
+    ) -> Application:
+        """Change fields of an application; of two who change the same one at once, the last one wins.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is no such application.
+            Problem: a field is not usable.
+        """
+        before = await self.application(environment, client_id, by=by)
+        differing = changes.of(before)
+        after = replace(before, **differing)
+        check_definition(after)
+        keep_logo = changes.logo is UNSET
+        logo = await read_logo(changes.logo) if isinstance(changes.logo, bytes) else None
+        if not keep_logo:
+            after = replace(after, has_logo=logo is not None)
+        names = [*differing, *([] if keep_logo else ["logo"])]
+        if not names:
+            return before
+
+        changed = await until_new(
+            lambda: self._applications.update_application(
+                after,
+                logo,
+                keep_logo=keep_logo,
+                record=self._entry(by, AuditEvent.APPLICATION_CHANGED, environment, client_id, ", ".join(names)),
+            )
+        )
+        if not changed:
+            raise _unknown(environment, client_id)
+        return after
+
+    async def delete(self, environment: Environment, client_id: str, *, by: Acting) -> None:
         """Delete one: its codes, tokens and sessions are worth nothing from the next call on.
 
         Raises:
-            Problem: there is none with this client_id in this environment.
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is none with this client_id in this environment.
         """
-        if not await self._applications.delete_application(environment.environment_id, client_id):
+        application = await self.application(environment, client_id, by=by)
+        deleted = await until_new(
+            lambda: self._applications.delete_application(
+                environment.environment_id,
+                client_id,
+                record=self._entry(by, AuditEvent.APPLICATION_DELETED, environment, client_id, application.name),
+            )
+        )
+        if not deleted:
             raise _unknown(environment, client_id)
 
-    async def add_secret(self, environment: Environment, client_id: str, note: str) -> tuple[ClientSecret, str]:
+    async def promote(self, environment: Environment, client_id: str, lane: str, *, by: Acting) -> Registered:
+        """Create the same definition in another lane of the organisation, with an ID and a secret of its own.
+
+        Secrets, keys and consents stay where they are. A user must be an administrator in both lanes: whoever acts
+        in the one must have a user of the same name there who is.
+
+        Raises:
+            NotAllowed: whoever asks is not an administrator here and there.
+            NotFound: there is no such application, or no such lane.
+            Problem: the lane is this one, or has no room.
+        """
+        source = await self.application(environment, client_id, by=by)
+        if lane == environment.lane:
+            raise Problem("the application is in the lane {lane} already: name another one", field="lane", lane=lane)
+        target = await self._environments.environment(environment.domain, lane)
+        if target is None:
+            raise NotFound(
+                "{domain} has no lane {lane!r}: choose one that exists",
+                field="lane",
+                domain=environment.domain,
+                lane=lane,
+            )
+        acting = await self._over_there(target, by)
+        new = NewApplication(
+            **{
+                name: getattr(source, name)
+                for name in NewApplication.__dataclass_fields__
+                if name not in {"logo", "redirect_uris"}
+            },
+            redirect_uris=source.redirect_uris,
+        )
+        logo = await self._applications.logo(environment.environment_id, client_id)
+        return await self._create(target, new, logo, acting, f"copied from {client_id} of lane {environment.lane}")
+
+    async def add_secret(
+        self, environment: Environment, client_id: str, note: str, *, by: Acting
+    ) -> tuple[ClientSecret, str]:
         """Add a client secret; gives it in readable form, this once.
 
         Raises:
-            Problem: no such application, one without secrets, or the note is too long.
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is no such application.
+            Problem: it never has secrets, has too many, or the note is too long.
         """
-        application = await self.application(environment, client_id)
+        application = await self.application(environment, client_id, by=by)
         if application.is_public:
-            raise Problem(f"{application.name} is a single page application: it never has a secret")
-        if len(note) > LONGEST_NOTE:
-            raise Problem(f"the note has {len(note)} characters; {LONGEST_NOTE} are the most")
+            raise Problem("{name} is a single page application: it never has a secret", name=application.name)
+        if len(application.secrets) >= MOST_SECRETS:
+            raise Problem("{name} has {most} secrets: delete one first", name=application.name, most=MOST_SECRETS)
+        check_note(note)
         secret, client_secret = self._new_secret(note)
-        if not await self._applications.add_secret(environment.environment_id, client_id, secret):
+        added = await until_new(
+            lambda: self._applications.add_secret(
+                environment.environment_id,
+                client_id,
+                secret,
+                record=self._entry(by, AuditEvent.SECRET_ADDED, environment, client_id, _shown(secret)),
+            )
+        )
+        if not added:
             raise _unknown(environment, client_id)
         return secret, client_secret
 
-    async def delete_secret(self, environment: Environment, client_id: str, secret_id: str) -> None:
+    async def note_secret(
+        self, environment: Environment, client_id: str, secret_id: str, note: str, *, by: Acting
+    ) -> ClientSecret:
+        """Give a client secret another note.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is no such application or secret.
+            Problem: the note is too long.
+        """
+        check_note(note)
+        application, secret = await self._secret(environment, client_id, secret_id, by)
+        noted = await until_new(
+            lambda: self._applications.note_secret(
+                environment.environment_id,
+                client_id,
+                secret.secret_id,
+                note,
+                record=self._entry(by, AuditEvent.SECRET_NOTED, environment, client_id, _shown(secret)),
+            )
+        )
+        if not noted:
+            raise _no_secret(application, secret_id)
+        return replace(secret, note=note)
+
+    async def delete_secret(self, environment: Environment, client_id: str, secret_id: str, *, by: Acting) -> None:
         """Delete a client secret; tokens that it fetched live on until they expire.
 
         Raises:
-            Problem: there is no such secret.
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is no such application or secret.
         """
-        application = await self.application(environment, client_id)
+        application, secret = await self._secret(environment, client_id, secret_id, by)
+        deleted = await until_new(
+            lambda: self._applications.delete_secret(
+                environment.environment_id,
+                client_id,
+                secret.secret_id,
+                record=self._entry(by, AuditEvent.SECRET_DELETED, environment, client_id, _shown(secret)),
+            )
+        )
+        if not deleted:
+            raise _no_secret(application, secret_id)
+
+    async def _create(
+        self, environment: Environment, new: NewApplication, logo: tuple[str, bytes] | None, by: Acting, reason: str
+    ) -> Registered:
+        secret, client_secret = (None, None) if new.type is ApplicationType.SPA else self._new_secret("")
+        fields = {name: getattr(new, name) for name in NewApplication.__dataclass_fields__ if name != "logo"}
+        fields |= {"name": new.name.strip(), "redirect_uris": tuple(new.redirect_uris)}
+        application = Application(
+            environment_id=environment.environment_id,
+            client_id=new_client_id(self._entropy),
+            has_logo=logo is not None,
+            created_at=self._clock.now(),
+            secrets=() if secret is None else (secret,),
+            **fields,
+        )
+        client_id = application.client_id
+        created = await until_new(
+            lambda: self._applications.create_application(
+                application,
+                logo,
+                at_most=self.at_most,
+                record=self._entry(
+                    by, AuditEvent.APPLICATION_CREATED, environment, client_id, reason or application.name
+                ),
+            )
+        )
+        if not created:
+            raise Problem(
+                "{environment} has {most} applications, which is the most: delete one first",
+                environment=_named(environment),
+                most=self.at_most,
+            )
+        return Registered(application, client_secret)
+
+    async def _over_there(self, target: Environment, by: Acting) -> Acting:
+        """The same person in another lane, whose users are others."""
+        if by.user is None:
+            return by
+        record = await self._users.sign_in_record(target.environment_id, by.user.username)
+        if record is None:
+            raise NotAllowed(
+                "only an administrator of {environment} may do this: ask one of yours", environment=_named(target)
+            )
+        there = Acting(record.user, by.address)
+        there.must_administer(target)
+        return there
+
+    async def _secret(
+        self, environment: Environment, client_id: str, secret_id: str, by: Acting
+    ) -> tuple[Application, ClientSecret]:
+        application = await self.application(environment, client_id, by=by)
         for secret in application.secrets:
-            if str(secret.secret_id) == secret_id and await self._applications.delete_secret(
-                environment.environment_id, client_id, secret.secret_id
-            ):
-                return
-        raise Problem(f"{application.name} has no secret with the id {secret_id!r}")
+            if str(secret.secret_id) == secret_id:
+                return application, secret
+        raise _no_secret(application, secret_id)
 
     def _new_secret(self, note: str) -> tuple[ClientSecret, str]:
         client_secret = base64.urlsafe_b64encode(self._entropy(32)).rstrip(b"=").decode()
@@ -160,46 +315,27 @@ class Registry:
         digest = secret_digest(client_secret)
         return ClientSecret(self._ids.next(now), digest, client_secret[-4:], note, now, None), client_secret
 
-
-def _check(new: NewApplication) -> None:
-    name = new.name.strip()
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise Problem(f"the name must have 1 to {_LONGEST_NAME} characters and no control characters")
-    if new.type is ApplicationType.MACHINE:
-        if new.redirect_uris:
-            raise Problem("a machine-to-machine application has no redirect URLs")
-    elif not new.redirect_uris:
-        raise Problem("name at least one redirect URL: codes are sent nowhere else")
-    for uri in new.redirect_uris:
-        problem = registration_problem(uri)
-        if problem is not None:
-            raise Problem(f"redirect URL {uri!r}: {problem}")
-    if new.code_seconds not in {60, 120}:
-        raise Problem("codes live 120 seconds, or 60 if the application asks for it")
-    for seconds, what in (
-        (new.refresh_absolute_seconds, "absolute"),
-        (new.refresh_inactivity_seconds, "inactivity"),
-    ):
-        if seconds is not None and not 1 <= seconds <= 2**31 - 1:
-            raise Problem(f"the {what} expiry must be at least one second, or 'never'")
-    for address in (new.description_url, new.privacy_url):
-        if address and not address.startswith(("https://", "http://")):
-            raise Problem(f"{address!r} is not a web address: begin with https://")
-    if new.logo is not None:
-        _logo_type(new.logo)
+    def _entry(
+        self, by: Acting, event: AuditEvent, environment: Environment, client_id: str, reason: str
+    ) -> AuditRecord:
+        return by.entry(self._audit, event, environment, client_id=client_id, reason=reason)
 
 
-def _logo_type(logo: bytes) -> str:
-    if len(logo) > LARGEST_LOGO:
-        raise Problem(f"the logo has {len(logo)} bytes; {LARGEST_LOGO} are the most")
-    for magic, media_type in _LOGO_TYPES:
-        if logo.startswith(magic):
-            return media_type
-    if logo[:4] == b"RIFF" and logo[8:12] == b"WEBP":
-        return "image/webp"
-    raise Problem("the logo must be a PNG, JPEG or WebP image")
+def _shown(secret: ClientSecret) -> str:
+    return f"secret {secret.secret_id} ending in {secret.last_four}"
 
 
-def _unknown(environment: Environment, client_id: str) -> Problem:
-    where = f"{environment.domain}.{environment.lane}"
-    return Problem(f"{where} has no application with the client_id {client_id!r}: 'workgate app list' names them")
+def _named(environment: Environment) -> str:
+    return f"{environment.domain}.{environment.lane}"
+
+
+def _no_secret(application: Application, secret_id: str) -> NotFound:
+    return NotFound("{name} has no secret with the id {secret_id!r}", name=application.name, secret_id=secret_id)
+
+
+def _unknown(environment: Environment, client_id: str) -> NotFound:
+    return NotFound(
+        "{environment} has no application with the client_id {client_id!r}: 'workgate app list' names them",
+        environment=_named(environment),
+        client_id=client_id,
+    )

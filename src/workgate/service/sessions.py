@@ -168,8 +168,9 @@ class SessionService:
     async def sign_out(self, environment: Environment, session: Session, address: str) -> None:
         """End a session everywhere, at once."""
         if await self._sessions.end_session(session):
+            of_application = session.client_id is not None
             signed_out = self._audit.entry(
-                AuditEvent.SIGNED_OUT,
+                AuditEvent.SESSION_ENDED if of_application else AuditEvent.SIGNED_OUT,
                 environment,
                 actor=session.user.user_id,
                 client_id=session.client_id,

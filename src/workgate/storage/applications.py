@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import Insert, Select, Table, and_, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.sql import ColumnElement
 
+from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId, Milliseconds, RowId
 from workgate.domain.oauth import Application, ApplicationType, ClientSecret, ConsentPolicy
+from workgate.storage.audit import append_record, record_values
 from workgate.storage.engine import Change, Engine, Prepared, Row, Values, given
-from workgate.storage.schema import application_secrets, applications, environments
+from workgate.storage.schema import application_keys, application_secrets, applications, environments
 
 _PLAIN = (
     "environment_id",
@@ -35,9 +37,11 @@ _PLAIN = (
     "privacy_url",
     "created_at",
 )
+_FIXED = frozenset({"environment_id", "client_id", "type", "created_at"})
 _VERSION = len(_PLAIN) + 1
 """Where a row has the environment's ``registry_version``; the columns of a secret follow."""
 _MOST_REMEMBERED = 4096
+Logo = tuple[str, bytes]
 _SECRET = ("secret_id", "digest", "last_four", "note", "created_at", "last_used_at")
 _this_environment = applications.c.environment_id == given(applications.c.environment_id)
 _this_application = _this_environment & (applications.c.client_id == given(applications.c.client_id))
@@ -46,6 +50,29 @@ _this_secret = and_(
     application_secrets.c.client_id == given(applications.c.client_id),
     application_secrets.c.secret_id == given(application_secrets.c.secret_id),
 )
+
+
+class RegistryChanges:
+    """Makes changes of an environment's applications, and puts them on record in the same commit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._record = engine.prepare(append_record())
+        self._count = engine.prepare(
+            update(environments)
+            .where(environments.c.environment_id == given(environments.c.environment_id))
+            .values(registry_version=environments.c.registry_version + 1)
+        )
+
+    async def make(self, record: AuditRecord, *steps: tuple[Prepared, Values]) -> bool:
+        """Make a change and count it, which comes first: so changes of one environment wait for each other.
+
+        Returns:
+            False: its first step touched nothing, so nothing was changed and nothing recorded.
+        """
+        counted = (self._count, {"environment_id": record.environment_id})
+        recorded = (self._record, record_values(record))
+        return await self._engine.apply(Change((*steps, recorded), before=(counted,))) is not None
 
 
 class SqlApplicationStore:
@@ -70,29 +97,36 @@ class SqlApplicationStore:
         self._create = engine.prepare(
             _insert_where(applications, (*_PLAIN, "logo_type", "logo"), count < bindparam("at_most"))
         )
+        new = {name: given(applications.c[name], f"new_{name}") for name in _PLAIN if name not in _FIXED}
+        logo = {name: given(applications.c[name], f"new_{name}") for name in ("logo_type", "logo")}
+        changed = update(applications).where(_this_application)
+        self._update = engine.prepare(changed.values(new))
+        self._update_with_logo = engine.prepare(changed.values(new | logo))
         self._delete = engine.prepare(delete(applications).where(_this_application))
-        self._delete_secrets = engine.prepare(
-            delete(application_secrets).where(
-                application_secrets.c.environment_id == given(application_secrets.c.environment_id),
-                application_secrets.c.client_id == given(application_secrets.c.client_id),
+        self._delete_of_it = [
+            engine.prepare(
+                delete(table).where(
+                    table.c.environment_id == given(table.c.environment_id),
+                    table.c.client_id == given(table.c.client_id),
+                )
             )
-        )
+            for table in (application_secrets, application_keys)
+        ]
         there = select(literal(1)).select_from(applications).where(_this_application).exists()
         self._add_secret = engine.prepare(
             _insert_where(application_secrets, ("environment_id", "client_id", *_SECRET), there)
         )
         self._delete_secret = engine.prepare(delete(application_secrets).where(_this_secret))
+        self._note_secret = engine.prepare(
+            update(application_secrets).where(_this_secret).values(note=given(application_secrets.c.note, "new_note"))
+        )
         self._secret_used = engine.operation(
             update(application_secrets)
             .where(_this_secret)
             .values(last_used_at=given(application_secrets.c.last_used_at, "now")),
             key={name: application_secrets.c[name] for name in ("environment_id", "client_id", "secret_id")},
         )
-        self._count_change = engine.prepare(
-            update(environments)
-            .where(environments.c.environment_id == given(environments.c.environment_id))
-            .values(registry_version=environments.c.registry_version + 1)
-        )
+        self._recorder = RegistryChanges(engine)
 
     async def application(
         self, environment_id: EnvironmentId, client_id: str, *, version: int | None = None
@@ -118,7 +152,7 @@ class SqlApplicationStore:
         return [_application_from(list(group)) for _, group in groupby(rows, key=lambda row: row[1])]
 
     async def create_application(
-        self, application: Application, logo: tuple[str, bytes] | None, *, at_most: int
+        self, application: Application, logo: Logo | None, *, at_most: int, record: AuditRecord
     ) -> bool:
         """Create one with its secrets; see the port."""
         environment_id = application.environment_id
@@ -133,22 +167,51 @@ class SqlApplicationStore:
             (self._add_secret, _secret_values(environment_id, application.client_id, secret))
             for secret in application.secrets
         ]
-        return await self._change(environment_id, (self._create, values), *secrets)
+        return await self._recorder.make(record, (self._create, values), *secrets)
 
-    async def delete_application(self, environment_id: EnvironmentId, client_id: str) -> bool:
-        """Delete one with its secrets; see the port."""
+    async def update_application(
+        self, application: Application, logo: Logo | None, *, keep_logo: bool, record: AuditRecord
+    ) -> bool:
+        """Write every field that can change; see the port."""
+        values: dict[str, object] = {f"new_{name}": getattr(application, name) for name in _PLAIN if name not in _FIXED}
+        values |= {"new_redirect_uris": json.dumps(application.redirect_uris)}
+        values |= {"environment_id": application.environment_id, "client_id": application.client_id}
+        if keep_logo:
+            return await self._recorder.make(record, (self._update, values))
+        values["new_logo_type"], values["new_logo"] = logo or (None, None)
+        return await self._recorder.make(record, (self._update_with_logo, values))
+
+    async def delete_application(self, environment_id: EnvironmentId, client_id: str, *, record: AuditRecord) -> bool:
+        """Delete one with its secrets and keys; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id}
-        return await self._change(environment_id, (self._delete, values), (self._delete_secrets, values))
+        rest = [(statement, values) for statement in self._delete_of_it]
+        return await self._recorder.make(record, (self._delete, values), *rest)
 
-    async def add_secret(self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret) -> bool:
+    async def add_secret(
+        self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret, *, record: AuditRecord
+    ) -> bool:
         """Add a secret; see the port."""
         values = _secret_values(environment_id, client_id, secret)
-        return await self._change(environment_id, (self._add_secret, values))
+        return await self._recorder.make(record, (self._add_secret, values))
 
-    async def delete_secret(self, environment_id: EnvironmentId, client_id: str, secret_id: RowId) -> bool:
+    async def note_secret(
+        self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, note: str, *, record: AuditRecord
+    ) -> bool:
+        """Give a secret another note; see the port."""
+        values = {
+            "environment_id": environment_id,
+            "client_id": client_id,
+            "secret_id": secret_id,
+            "new_note": note,
+        }
+        return await self._recorder.make(record, (self._note_secret, values))
+
+    async def delete_secret(
+        self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, *, record: AuditRecord
+    ) -> bool:
         """Delete a secret; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id, "secret_id": secret_id}
-        return await self._change(environment_id, (self._delete_secret, values))
+        return await self._recorder.make(record, (self._delete_secret, values))
 
     async def secret_used(
         self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, now: Milliseconds
@@ -162,15 +225,10 @@ class SqlApplicationStore:
         }
         self._secret_used.post(values)
 
-    async def logo(self, environment_id: EnvironmentId, client_id: str) -> tuple[str, bytes] | None:
+    async def logo(self, environment_id: EnvironmentId, client_id: str) -> Logo | None:
         """Give a logo; see the port."""
         rows = await self._engine.fetch(self._logo, {"environment_id": environment_id, "client_id": client_id})
         return (rows[0][0], bytes(rows[0][1])) if rows else None
-
-    async def _change(self, environment_id: EnvironmentId, *steps: tuple[Prepared, Values]) -> bool:
-        """Make a change and count it, which comes first: so changes of one environment wait for each other."""
-        counted = (self._count_change, {"environment_id": environment_id})
-        return await self._engine.apply(Change(steps, before=(counted,))) is not None
 
 
 def _rows() -> Select[Any]:

@@ -94,6 +94,7 @@ class SqlAuthorizationStore:
         self._revoke = engine.operation(
             update(table).where(_this_row, table.c.status != _REVOKED).values(_OVER), append_record(), key=_KEY
         )
+        self._record = engine.prepare(append_record())
         self._withdraw = engine.prepare(
             update(table)
             .where(
@@ -250,11 +251,18 @@ class SqlAuthorizationStore:
         return await self._revoke(values) is not None
 
     async def withdraw(
-        self, environment_id: EnvironmentId, user_id: ObjectId, client_id: str, *, now: Milliseconds
+        self,
+        environment_id: EnvironmentId,
+        user_id: ObjectId,
+        client_id: str,
+        *,
+        now: Milliseconds,
+        record: AuditRecord,
     ) -> int:
         """End all authorizations of a user for an application; see the port."""
         values = {"environment_id": environment_id, "user_id": user_id, "client_id": client_id, "now": now}
-        rows = await self._engine.apply(Change(((self._withdraw, values),)))
+        steps = ((self._withdraw, values), (self._record, record_values(record)))
+        rows = await self._engine.apply(Change(steps))
         return 0 if rows is None else int(rows[0][0])
 
 

@@ -4,10 +4,13 @@ from pathlib import Path
 
 from workgate.domain.ids import Milliseconds
 from workgate.storage.accounts import SqlEnvironmentStore, SqlInstallationStore, SqlUserStore
+from workgate.storage.application_keys import SqlApplicationKeyStore
 from workgate.storage.applications import SqlApplicationStore
 from workgate.storage.audit import SqlAuditStore
 from workgate.storage.authorizations import SqlAuthorizationStore
+from workgate.storage.connected import SqlConnectionStore
 from workgate.storage.engine import Engine
+from workgate.storage.exchanges import SqlExchangeStore
 from workgate.storage.leases import SqlLeaseStore
 from workgate.storage.migrate import migrate
 from workgate.storage.objects import SqlObjectStore
@@ -29,6 +32,9 @@ class Database:
         self.environments = SqlEnvironmentStore(engine)
         self.users = SqlUserStore(engine)
         self.applications = SqlApplicationStore(engine)
+        self.keys = SqlApplicationKeyStore(engine)
+        self.exchanges = SqlExchangeStore(engine)
+        self.connections = SqlConnectionStore(engine)
         self.authorizations = SqlAuthorizationStore(engine)
         self.sessions = SqlSessionStore(engine)
         self.objects = SqlObjectStore(engine)

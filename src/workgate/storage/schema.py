@@ -1,7 +1,8 @@
 """The tables. Every primary key begins with the environment; nothing uses sequences or triggers.
 
-Tables that tokens point at have no secondary index besides the user's authorizations: rows are found by
-time-ordered primary keys, and the sweeper walks those. Secrets are present as salts and digests only.
+Tables that tokens point at have no secondary index besides those of authorizations by user and by application, whose
+columns no refresh touches: rows are found by time-ordered primary keys, and the sweeper walks those. Secrets are
+present as salts and digests only.
 """
 
 from sqlalchemy import (
@@ -118,6 +119,30 @@ application_secrets = _table(
     PrimaryKeyConstraint("environment_id", "client_id", "secret_id"),
 )
 
+application_keys = _table(
+    "application_keys",
+    _required("environment_id", BigInteger),
+    _required("client_id", String(32)),
+    _required("key_id", BigInteger),
+    _required("user_id", String(32)),
+    _required("note", String(64)),
+    _required("public_key", Text),
+    _required("fingerprint", String(64)),
+    _required("bits", Integer),
+    _required("created_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "client_id", "key_id"),
+)
+
+# A JWT works once: what was used, until it would have expired anyway.
+used_jwts = _table(
+    "used_jwts",
+    _required("environment_id", BigInteger),
+    _required("expires_at", BigInteger),
+    _required("digest", LargeBinary),
+    PrimaryKeyConstraint("environment_id", "expires_at", "digest"),
+)
+
 authorizations = _table(
     "authorizations",
     _required("environment_id", BigInteger),
@@ -138,6 +163,7 @@ authorizations = _table(
     Column("revoked_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "authorization_id"),
     Index("ix_authorizations_user", "environment_id", "user_id", "client_id"),
+    Index("ix_authorizations_client", "environment_id", "client_id", "user_id"),
 )
 
 sessions = _table(

@@ -8,7 +8,8 @@ from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SESSION_SLOTS, Session, SessionLimits, SessionOrigin, User
 from workgate.domain.ids import EnvironmentId, Milliseconds, RowId
-from workgate.domain.oauth import ApplicationType, AuthorizationStatus, always_rotates
+from workgate.domain.oauth import ApplicationType, AuthorizationStatus
+from workgate.domain.oauth import rotates as tokens_rotate
 from workgate.storage.accounts import USER_COLUMNS, user_from
 from workgate.storage.engine import Engine, given
 from workgate.storage.schema import applications, authorizations, environments, installation, users
@@ -111,7 +112,7 @@ class SqlSessionStore:
             absolute_expires_at=absolute,
             authorization_live=status == AuthorizationStatus.ACTIVE,
             application_exists=application is not None,
-            rotates=bool(rotates) or (kind is not None and always_rotates(ApplicationType(kind))),
+            rotates=kind is not None and tokens_rotate(ApplicationType(kind), bool(rotates)),
             latest_sequence=latest or 0,
             replaced_at=replaced_at,
             inactivity_seconds=inactivity,

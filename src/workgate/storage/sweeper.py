@@ -10,9 +10,9 @@ from sqlalchemy import BigInteger, Table, and_, bindparam, cast, delete, exists,
 from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.ids import Milliseconds
-from workgate.domain.oauth import AuthorizationStatus
+from workgate.domain.oauth import ApplicationType, AuthorizationStatus
 from workgate.storage.engine import Change, Engine, Prepared
-from workgate.storage.schema import applications, audit_events, authorizations, sessions
+from workgate.storage.schema import applications, audit_events, authorizations, sessions, used_jwts
 
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
@@ -30,7 +30,7 @@ class _Walk:
 
 
 class Sweeper:
-    """Deletes expired sessions, authorizations and audit records in small windows.
+    """Deletes expired sessions, authorizations, used JWTs and audit records in small windows.
 
     Args:
         engine: the database.
@@ -47,6 +47,7 @@ class Sweeper:
             for table, key, over in (
                 (sessions, "row_id", _session_over()),
                 (authorizations, "authorization_id", _authorization_over()),
+                (used_jwts, "expires_at", used_jwts.c.expires_at <= bindparam("jwt_expired")),
                 (audit_events, "event_id", audit_events.c.at < bindparam("audited_after")),
             )
         )
@@ -81,6 +82,7 @@ class Sweeper:
             "now": now,
             "pending_after": now - _HOUR,
             "revoked_after": now - _DAY,
+            "jwt_expired": now - _HOUR,
             "audited_after": now - self.audit_days * _DAY,
         }
         deleted = await self._engine.apply(Change(((walk.delete_window, values),)))
@@ -128,6 +130,8 @@ def _authorization_over() -> ColumnElement[bool]:
     expired = exists().where(
         application,
         or_(
+            # A machine has no refresh tokens: what it holds is its session.
+            applications.c.type == ApplicationType.MACHINE.value,
             table.c.consented_at + cast(applications.c.refresh_absolute_seconds, BigInteger) * 1000 <= bindparam("now"),
             table.c.active_at + cast(applications.c.refresh_inactivity_seconds, BigInteger) * 1000 <= bindparam("now"),
         ),

@@ -17,7 +17,9 @@ from workgate.domain.oauth import ApplicationType
 from workgate.domain.objects import StoredObject
 from workgate.ops.settings import load_settings
 from workgate.server import Workgate, server_for
-from workgate.service.applications import NewApplication, Registered
+from workgate.service.acting import OPERATOR
+from workgate.service.applications import Registered
+from workgate.service.definitions import NewApplication
 from workgate.serving import listen
 
 T = TypeVar("T")
@@ -122,7 +124,7 @@ class StandIn:
         """Register an application; see ``NewApplication`` for the fields."""
         redirect_uris = [] if kind == "machine" else ["https://client.example/callback"]
         new = NewApplication(name=name, type=ApplicationType(kind), **{"redirect_uris": redirect_uris, **more})
-        return self.run(self.workgate.registry.register(environment, new))
+        return self.run(self.workgate.registry.register(environment, new, by=OPERATOR))
 
     def insert(self, objects: Sequence[StoredObject]) -> None:
         """Store objects of the API."""

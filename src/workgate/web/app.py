@@ -17,6 +17,7 @@ from workgate.oauth.metadata import (
     AUTHORIZE_PATH,
     CONSENT_PATH,
     INTROSPECT_PATH,
+    JWT_EXCHANGE_PATH,
     METADATA_PATH,
     REVOKE_PATH,
     TOKEN_PATH,
@@ -25,6 +26,7 @@ from workgate.ops.telemetry import described, log_refusal
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
 from workgate.service.environments import EnvironmentDirectory
+from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.sessions import SessionService
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
@@ -35,6 +37,7 @@ from workgate.web.errors import ErrorStyle
 from workgate.web.oauth import (
     ClientEndpoint,
     MetadataEndpoint,
+    exchange_answer,
     introspect_answer,
     revoke_answer,
     token_answer,
@@ -55,6 +58,7 @@ class WebParts:
     desk: ClientDesk
     tokens: TokenService
     management: TokenManagement
+    exchange: JwtExchange
     applications: ApplicationStore
     mint: Mint
     clock: Clock
@@ -170,6 +174,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         TOKEN_PATH: token_answer(parts.tokens),
         INTROSPECT_PATH: introspect_answer(parts.management),
         REVOKE_PATH: revoke_answer(parts.management),
+        JWT_EXCHANGE_PATH: exchange_answer(parts.exchange),
     }
     endpoints: dict[str, ASGIApp] = {
         path: ClientEndpoint(directory=parts.directory, desk=parts.desk, answer=answer, style=parts.error_style)

@@ -1,4 +1,4 @@
-"""The JSON endpoints of OAuth: token, revoke, introspect and the metadata document. Plain ASGI callables."""
+"""The JSON endpoints of OAuth: token, revoke, introspect, JWT exchange, the metadata document. Plain ASGI callables."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +13,7 @@ from workgate.oauth.params import SECRET_PARAMETERS, TOKEN_PARAMETERS, Params, f
 from workgate.ops.telemetry import described, log_refusal
 from workgate.service.clients import ClientDesk, ClientRequest, Refused
 from workgate.service.environments import EnvironmentDirectory
+from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.errors import ErrorStyle, endpoint_error
@@ -107,6 +108,17 @@ def token_answer(tokens: TokenService) -> _Answer:
     async def answer(request: ClientRequest, scope: Scope) -> object | Refused:
         del scope
         outcome = await tokens.exchange(request)
+        return outcome if isinstance(outcome, Refused) else outcome.payload()
+
+    return answer
+
+
+def exchange_answer(exchange: JwtExchange) -> _Answer:
+    """What the JWT exchange answers."""
+
+    async def answer(request: ClientRequest, scope: Scope) -> object | Refused:
+        del scope
+        outcome = await exchange.exchange(request)
         return outcome if isinstance(outcome, Refused) else outcome.payload()
 
     return answer
