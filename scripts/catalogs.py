@@ -1,4 +1,4 @@
-"""Extracts, updates and compiles the catalogs of the pages' texts. Babel is needed here only; the server reads gettext's files.
+"""Extracts, updates and compiles the catalogs of the pages' texts. The server reads the result without Babel.
 
 The files hold neither dates nor line numbers: what two branches add to them can be merged.
 """
@@ -23,7 +23,7 @@ _METHODS = [("**.py", "python"), ("web/templates/**.html", "jinja2")]
 _OPTIONS = {"web/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}}
 _KEYWORDS = {"N_": None, "N_several": (1, 2), "_": None, "gettext": None, "ngettext": (1, 2)}
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-_CHANGING_HEADERS = re.compile(rb'"(?:POT-Creation-Date|PO-Revision-Date|Generated-By|Last-Translator|Report-[^:]*|Language-Team|Project-Id-Version): .*\\n"\n')
+_NO_HEADERS = re.compile(rb'"(?!Language:|Plural-Forms:|MIME-Version:|Content-)[^:"]+: .*\\n"\n')
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%(?!\()")
 _TAG = re.compile(r"</?[a-z][^>]*>")
 
@@ -88,7 +88,7 @@ def po_bytes(catalog: Catalog) -> bytes:
     write_po(file, catalog, width=120, sort_by_file=True, include_lineno=False)
     head, entries = file.getvalue().split(b"\n\n", 1)
     head = head[head.index(b'msgid ""') :] + b"\n"
-    return _CHANGING_HEADERS.sub(b"", head) + b"\n" + entries.rstrip() + b"\n"
+    return _NO_HEADERS.sub(b"", head) + b"\n" + entries.rstrip() + b"\n"
 
 
 def main() -> None:
