@@ -35,9 +35,6 @@ SECURITY_HEADERS = {
 class Pages:
     """Renders pages of the folder ``templates``."""
 
-    def __init__(self) -> None:
-        self._templates = {tag: _templates(language) for tag, language in LANGUAGES.items()}
-
     def render(
         self,
         request: Request,
@@ -76,7 +73,7 @@ class Pages:
             if other is not language
         ]
         body = (
-            self._templates[language.tag]
+            _templates(language)
             .get_template(template)
             .render(environment=environment, language=language, other_languages=other_languages, **context)
         )
@@ -122,8 +119,9 @@ class Pages:
         return self.render(request, "error.html", environment, context, status=status, headers=headers)
 
 
+@functools.cache
 def _templates(language: Language) -> Templates:
-    """The templates in a language; what they print of ``Text`` is translated."""
+    """The templates in a language, when its first page is asked for; what they print of ``Text`` is translated."""
     templates = Templates(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=select_autoescape(default=True),
