@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.pages.chromium import EXECUTABLE, Watch, a_chromium, a_page
 from tests.pages.site import Site, a_site
 
+AXE = Path(__file__).parents[1] / "clients" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 OpenPage = Callable[..., tuple[Page, Watch]]
 
 
@@ -44,6 +46,14 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
 
         yield opener
     assert [fault for watch in watches for fault in watch.faults] == []
+
+
+@pytest.fixture(scope="package")
+def axe() -> str:
+    """The script that looks for what is not accessible."""
+    if not AXE.exists():
+        pytest.skip("the packages of tests/clients/node are not installed: scripts/setup.sh test")
+    return AXE.read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from playwright.sync_api import Page
 
 from tests.pages.site import Site
-from tests.pages.steps import allow, connect, connected, sign_in
+from tests.pages.steps import allow, connect, connected, sign_in, words
 
 Screen = Callable[[Page, Site], object]
 
 
 def _signin_for_app(page: Page, site: Site) -> None:
     connect(page, site)
-    page.get_by_role("button", name="Show password").wait_for()
+    page.get_by_role("button", name=words(page, "Show password")).wait_for()
 
 
 def _signin_problem(page: Page, site: Site) -> None:
@@ -25,38 +25,38 @@ def _signin_problem(page: Page, site: Site) -> None:
 def _consent(page: Page, site: Site) -> None:
     connect(page, site)
     sign_in(page)
-    page.get_by_role("button", name="Allow access").wait_for()
+    page.get_by_role("button", name=words(page, "Allow access")).wait_for()
 
 
 def _consent_bare(page: Page, site: Site) -> None:
     page.goto(site.authorize_url(site.bare))
     sign_in(page, "bob")
-    page.get_by_role("button", name="Allow access").wait_for()
+    page.get_by_role("button", name=words(page, "Allow access")).wait_for()
 
 
 def _stale_decision(page: Page, site: Site) -> None:
     _consent(page, site)
     page.evaluate("document.querySelector('form.decision [name=request]').value = 'stale'")
     allow(page)
-    page.get_by_role("heading", name="This decision does not count").wait_for()
+    page.get_by_role("heading", name=words(page, "This decision does not count")).wait_for()
 
 
 def _home(page: Page, site: Site) -> None:
     page.goto(site.url)
     sign_in(page)
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.get_by_role("button", name=words(page, "Sign out")).wait_for()
 
 
 def _signed_out(page: Page, site: Site) -> None:
     _home(page, site)
-    page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("link", name="Sign in again").wait_for()
+    page.get_by_role("button", name=words(page, "Sign out")).click()
+    page.get_by_role("link", name=words(page, "Sign in again")).wait_for()
 
 
 def _home_preview(page: Page, site: Site) -> None:
     page.goto(site.preview_url())
     sign_in(page)
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.get_by_role("button", name=words(page, "Sign out")).wait_for()
 
 
 def _app_refreshed(page: Page, site: Site) -> None:
@@ -73,7 +73,7 @@ def _app_disconnected(page: Page, site: Site) -> None:
 
 def _app_denied(page: Page, site: Site) -> None:
     _consent(page, site)
-    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name=words(page, "Cancel")).click()
     page.get_by_role("heading", name="You did not allow access").wait_for()
 
 
@@ -100,3 +100,5 @@ SCREENS: dict[str, Screen] = {
     "app-unasked": lambda page, site: page.goto(f"{site.app_url}/callback?code=made-up&state=my-state"),
     "app-404": lambda page, site: page.goto(f"{site.app_url}/no-such-page"),
 }
+OWN_SCREENS = {name: screen for name, screen in SCREENS.items() if not name.startswith("app-")}
+"""Those of Workgate itself; the example app speaks English only."""

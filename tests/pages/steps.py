@@ -1,4 +1,4 @@
-"""What a person does on the pages, by the words that they read there."""
+"""What a person does on the pages, by the words that they read there: in the language that their browser asks for."""
 
 import re
 
@@ -6,6 +6,13 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import PASSWORD
 from tests.pages.site import Site
+from workgate.domain.texts import Text
+from workgate.web.languages import negotiated
+
+
+def words(page: Page, english: str) -> str:
+    """How Workgate says this in the browser's language. The example app speaks English only."""
+    return negotiated(page.evaluate("navigator.language")).say(Text(english))
 
 
 def connect(page: Page, site: Site) -> None:
@@ -16,14 +23,14 @@ def connect(page: Page, site: Site) -> None:
 
 def sign_in(page: Page, username: str = "ann", password: str = PASSWORD) -> None:
     """Fill in the sign-in page and press its button."""
-    page.get_by_label("User name").fill(username)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label(words(page, "User name")).fill(username)
+    page.get_by_label(words(page, "Password"), exact=True).fill(password)
+    page.get_by_role("button", name=words(page, "Sign in")).click()
 
 
 def allow(page: Page) -> None:
     """Press Allow on the consent page."""
-    page.get_by_role("button", name="Allow access").click()
+    page.get_by_role("button", name=words(page, "Allow access")).click()
 
 
 def connected(page: Page, site: Site, username: str = "ann") -> None:

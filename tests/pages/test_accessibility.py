@@ -1,6 +1,5 @@
 """axe finds nothing to complain of on any page, light or dark, wide or on a phone; and no page scrolls sideways."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -13,16 +12,8 @@ from tests.pages.site import Site
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[1] / "clients" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 NARROWEST = {"width": 320, "height": 640}  # WCAG 2.2, 1.4.10: what a page has to be readable at
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    if not AXE.exists():
-        pytest.skip("the packages of tests/clients/node are not installed: scripts/setup.sh test")
-    return AXE.read_text(encoding="utf-8")
 
 
 def violations(page: Page) -> list[str]:

@@ -92,7 +92,7 @@ def test_the_whole_flow_by_keyboard(page: Page, site: Site) -> None:
 def test_the_tab_stops_of_signing_in(page: Page, site: Site) -> None:
     connect(page, site)
     expect(page.get_by_role("button", name="Show password")).to_be_visible()
-    check_stops(page, "User name", "Password", "Show password", "Sign in")
+    check_stops(page, "User name", "Password", "Show password", "Sign in", "Italiano")
 
 
 @pytest.mark.parametrize("width", [1200, 360])
@@ -109,6 +109,7 @@ def test_the_tab_stops_of_consent(open_page: OpenPage, site: Site, width: int) -
         "Privacy policy",
         "Cancel",
         "Allow access",
+        "Italiano",
     )
 
 
@@ -125,4 +126,4 @@ def test_the_tab_stops_of_the_start_page(page: Page, site: Site) -> None:
     page.goto(site.url)
     sign_in(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("You are signed in")
-    check_stops(page, "Sign out")
+    check_stops(page, "Sign out", "Italiano")

@@ -3,10 +3,15 @@
 A ``Refusal`` pairs such a ``Fault`` with the private reason, which goes to the audit log only. The public
 text never echoes input and never tells one kind of wrong secret from another. RFC 6749 §4.1.2.1 and §5.2,
 RFC 7009 §2.2.1. Status codes are not decided here.
+
+What people can meet on a page is marked for translation. Clients always get English: ``error_description`` is
+ASCII (RFC 6749 §4.1.2.1), and for developers.
 """
 
 from dataclasses import dataclass
 from enum import Enum
+
+from workgate.domain.texts import N_, Text
 
 
 class Fault(Enum):
@@ -14,8 +19,10 @@ class Fault(Enum):
 
     UNKNOWN_CLIENT = (
         "invalid_client",
-        "No application with this client_id exists in this environment. Copy the client ID again from the "
-        "application's page, and check that the address names the right organisation and lane.",
+        N_(
+            "No application with this client_id exists in this environment. Copy the client ID again from the "
+            "application's page, and check that the address names the right organisation and lane."
+        ),
     )
     NO_ENVIRONMENT = (
         "invalid_request",
@@ -23,14 +30,16 @@ class Fault(Enum):
     )
     REDIRECT_URI_MISMATCH = (
         "invalid_request",
-        "The redirect_uri is not one of the application's registered redirect URLs. They are compared character "
-        "by character: check scheme, host, port, path, slash and letter case.",
+        N_(
+            "The redirect_uri is not one of the application's registered redirect URLs. They are compared character "
+            "by character: check scheme, host, port, path, slash and letter case."
+        ),
     )
-    REDIRECT_URI_MISSING = ("invalid_request", "The parameter redirect_uri is missing.")
-    CLIENT_ID_MISSING = ("invalid_request", "The parameter client_id is missing.")
+    REDIRECT_URI_MISSING = ("invalid_request", N_("The parameter redirect_uri is missing."))
+    CLIENT_ID_MISSING = ("invalid_request", N_("The parameter client_id is missing."))
     MACHINE_APPLICATION = (
         "unauthorized_client",
-        "A machine-to-machine application cannot use this grant: it exchanges a JWT.",
+        N_("A machine-to-machine application cannot use this grant: it exchanges a JWT."),
     )
     NOT_A_MACHINE = (
         "unauthorized_client",
@@ -54,14 +63,14 @@ class Fault(Enum):
         "The code_challenge must be the base64url SHA-256 of the verifier: 43 characters without padding.",
     )
     ACCESS_DENIED = ("access_denied", "The user did not allow access.")
-    REPEATED_PARAMETER = ("invalid_request", "A parameter was sent more than once.")
+    REPEATED_PARAMETER = ("invalid_request", N_("A parameter was sent more than once."))
     MALFORMED_PARAMETER = (
         "invalid_request",
-        "A parameter is too long, is not a text or holds characters that are not allowed.",
+        N_("A parameter is too long, is not a text or holds characters that are not allowed."),
     )
     BODY_MALFORMED = (
         "invalid_request",
-        "The body cannot be read: send a JSON object or an application/x-www-form-urlencoded form, in UTF-8.",
+        N_("The body cannot be read: send a JSON object or an application/x-www-form-urlencoded form, in UTF-8."),
     )
     BODY_TOO_LARGE = ("invalid_request", "The body is too large.")
     CONTENT_TYPE = (
@@ -113,9 +122,10 @@ class Fault(Enum):
     )
     INTERNAL = ("server_error", "Something went wrong on our side. Nothing was used up: try again.")
 
-    def __init__(self, code: str, description: str) -> None:
+    def __init__(self, code: str, text: str | Text) -> None:
         self.code = code
-        self.description = description
+        self.text = text if isinstance(text, Text) else Text(text)
+        self.description = str(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+from workgate.domain.texts import N_, Text
+
 LONGEST_URI = 2048
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".test", ".home.arpa")
@@ -105,52 +107,54 @@ def _marked(uri: str, place: int) -> str:
     return ("…" if begin else "") + before + MARK + after + ("…" if end < len(uri) else "")
 
 
-def registration_problem(uri: str) -> str | None:
+def registration_problem(uri: str) -> Text | None:
     """Say why a redirect URI cannot be registered, in a sentence for its developer; None if it can.
 
     Contract §2.1: absolute, no fragment, no wildcard, no public IP address. Besides, ``http`` only where
     https cannot be had (loopback and private names), and custom schemes in reverse-domain form (RFC 8252 §7.1).
     """
     if not uri or len(uri) > LONGEST_URI or not _PRINTABLE.fullmatch(uri) or _FORBIDDEN_CHARACTERS & set(uri):
-        return "use at most 2048 printable ASCII characters, percent-encoding all others"
+        return N_("use at most 2048 printable ASCII characters, percent-encoding all others")
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError:
-        return "this is not an address: check host and port"
+        return N_("this is not an address: check host and port")
     if not parts.scheme:
-        return "begin with a scheme: an absolute address such as https://app.example.com/callback"
+        return N_("begin with a scheme: an absolute address such as https://app.example.com/callback")
     if "#" in uri:
-        return "leave out the fragment ('#' and what follows)"
+        return N_("leave out the fragment ('#' and what follows)")
     if "*" in uri:
-        return "leave out the wildcard ('*'): register each address as it is"
+        return N_("leave out the wildcard ('*'): register each address as it is")
     if parts.scheme not in {"http", "https"}:
         if "." not in parts.scheme:
-            return "use https, or for a native application a scheme in reverse-domain form (com.example.app:/callback)"
+            return N_(
+                "use https, or for a native application a scheme in reverse-domain form (com.example.app:/callback)"
+            )
         return None
     return _web_address_problem(parts, port)
 
 
-def _web_address_problem(parts: SplitResult, port: int | None) -> str | None:
+def _web_address_problem(parts: SplitResult, port: int | None) -> Text | None:
     host = parts.hostname or ""
     if not _HOST.fullmatch(host) or port == 0 or parts.netloc.endswith(":"):
-        return "name a host of letters, digits, '-' and '.', and a port above 0 if any"
+        return N_("name a host of letters, digits, '-' and '.', and a port above 0 if any")
     if parts.username is not None or parts.password is not None:
-        return "leave out user name and password"
+        return N_("leave out user name and password")
     if any(segment in {".", ".."} for segment in re.sub("%2e", ".", parts.path, flags=re.I).split("/")):
-        return "leave out '.' and '..' segments: this is not a relative path"
+        return N_("leave out '.' and '..' segments: this is not a relative path")
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         labels = host.removesuffix(".").split(".")
         # The URL Standard reads a host whose last label is a number as an IPv4 address, however it is written.
         if not all(_LABEL.fullmatch(label) for label in labels) or _NUMBER.fullmatch(labels[-1]):
-            return "write the host with letters, digits, '-' and '.', and an IP address as four decimal numbers"
+            return N_("write the host with letters, digits, '-' and '.', and an IP address as four decimal numbers")
         private = "." not in host or host.endswith(_PRIVATE_SUFFIXES)
     else:
         private = address.is_private or address.is_loopback
         if not private:
-            return "use a host name: public IP addresses are not allowed"
+            return N_("use a host name: public IP addresses are not allowed")
     if parts.scheme == "http" and not private:
-        return "use https: http is only for this machine (localhost, 127.0.0.1) and private networks"
+        return N_("use https: http is only for this machine (localhost, 127.0.0.1) and private networks")
     return None

@@ -1,11 +1,12 @@
-"""The start page of whoever is signed in, and applications' logos."""
+"""The start page of whoever is signed in, applications' logos, and the choice of a language."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from workgate.domain.ports import ApplicationStore
 from workgate.web.browser import Browsers, Visitor
-from workgate.web.pages import Pages, redirect
+from workgate.web.languages import LANGUAGES, keep_language
+from workgate.web.pages import Pages, own_path, redirect
 from workgate.web.signin import SIGN_IN_PATH, SIGN_OUT_PATH
 
 
@@ -19,7 +20,6 @@ class AccountPages:
 
     async def home(self, request: Request, visitor: Visitor) -> Response:
         """Say who is signed in, and offer to sign out."""
-        del request
         if visitor.session is None:
             return redirect(SIGN_IN_PATH, after_post=False)
         user = visitor.session.user
@@ -31,7 +31,7 @@ class AccountPages:
                 "csrf": self._browsers.form_of_session(visitor.session),
             },
         }
-        return self._pages.render("home.html", visitor.environment, context)
+        return self._pages.render(request, "home.html", visitor.environment, context)
 
     async def logo(self, request: Request, visitor: Visitor) -> Response:
         """Give an application's logo, as an image and nothing else."""
@@ -48,3 +48,16 @@ class AccountPages:
                 "Content-Security-Policy": "default-src 'none'; sandbox",
             },
         )
+
+
+async def choose_language(request: Request) -> Response:
+    """Show the page that one came from in another language, and all others from now on.
+
+    It is a link, so nothing of the page is lost, however long its address is, and no form's policy stands in the way.
+    """
+    language = LANGUAGES.get(request.query_params.get("to", ""))
+    response = redirect(own_path(request.query_params.get("next")), after_post=False)
+    # What another site links to must not decide it. Browsers that do not say where a request began are believed.
+    if language is not None and request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}:
+        keep_language(request, response, language)
+    return response

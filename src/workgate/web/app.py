@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Lifespan, Scope
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy
 from workgate.domain.ports import ApplicationStore, StoreUnavailable
+from workgate.domain.texts import N_
 from workgate.oauth.metadata import (
     AUTHORIZE_PATH,
     CONSENT_PATH,
@@ -30,7 +31,7 @@ from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.sessions import SessionService
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
-from workgate.web.account import AccountPages
+from workgate.web.account import AccountPages, choose_language
 from workgate.web.browser import Browsers, Visitor
 from workgate.web.consent import ConsentPages
 from workgate.web.errors import ErrorStyle
@@ -42,7 +43,7 @@ from workgate.web.oauth import (
     revoke_answer,
     token_answer,
 )
-from workgate.web.pages import SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
 from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
 
 _Page = Callable[[Request, Visitor], Awaitable[Response]]
@@ -80,35 +81,40 @@ class Site:
             try:
                 visitor = await self._browsers.visitor(request)
                 if visitor is None:
-                    return self._no_environment()
+                    return self._no_environment(request)
                 return await handler(request, visitor)
             except StoreUnavailable as error:
                 log_refusal(event="store_unavailable", error=str(error), path=request.scope["path"])
-                return self._unavailable()
+                return self._unavailable(request)
 
         return endpoint
 
     async def not_found(self, request: Request, error: Exception) -> Response:
         """Answer for an address that nothing lives at."""
-        del request, error
+        del error
         return self._pages.error(
+            request,
             None,
             status=404,
-            title="There is no such page",
-            text="Nothing lives at this address.",
-            hint="Check the address, or go to the start page.",
+            title=N_("There is no such page"),
+            text=N_("Nothing lives at this address."),
+            hint=N_("Check the address, or go to the start page."),
             start=True,
         )
 
     async def wrong_method(self, request: Request, error: Exception) -> Response:
         """Answer for a method that the page does not take."""
         allowed = getattr(error, "headers", None) or {}
+        text = N_("It does not answer to this method.")
+        if request.method.isascii() and request.method.isalpha():
+            text = N_("It does not answer to {method}.", method=request.method)
         return self._pages.error(
+            request,
             None,
             status=405,
-            title="This page does not work that way",
-            text=f"It does not answer to {request.method if request.method.isalpha() else 'this method'}.",
-            hint="Open it again from the start page or from the application.",
+            title=N_("This page does not work that way"),
+            text=text,
+            hint=N_("Open it again from the start page or from the application."),
             start=True,
             headers=allowed,
         )
@@ -117,29 +123,32 @@ class Site:
         """Answer for a mistake of ours."""
         log_refusal(event="request_failed", error=described(error), path=request.scope["path"])
         return self._pages.error(
+            request,
             None,
             status=500,
-            title="Something went wrong on our side",
-            text="It was recorded. Nothing that you entered was used up.",
-            hint="Try again in a moment.",
+            title=N_("Something went wrong on our side"),
+            text=N_("It was recorded. Nothing that you entered was used up."),
+            hint=N_("Try again in a moment."),
         )
 
-    def _no_environment(self) -> Response:
+    def _no_environment(self, request: Request) -> Response:
         return self._pages.error(
+            request,
             None,
             status=404,
-            title="No organisation has this address",
-            text="The address names an organisation or a lane that does not exist here.",
-            hint="Check the first two parts of the address: organisation, then lane.",
+            title=N_("No organisation has this address"),
+            text=N_("The address names an organisation or a lane that does not exist here."),
+            hint=N_("Check the first two parts of the address: organisation, then lane."),
         )
 
-    def _unavailable(self) -> Response:
+    def _unavailable(self, request: Request) -> Response:
         return self._pages.error(
+            request,
             None,
             status=503,
-            title="Workgate cannot answer at this moment",
-            text="Its database does not answer. Nothing was changed.",
-            hint="Try again in a moment.",
+            title=N_("Workgate cannot answer at this moment"),
+            text=N_("Its database does not answer. Nothing was changed."),
+            hint=N_("Try again in a moment."),
             headers={"Retry-After": "2"},
         )
 
@@ -190,6 +199,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
         Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
+        Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
     app = Starlette(

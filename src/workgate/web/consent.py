@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from workgate.domain.texts import N_
 from workgate.oauth.metadata import CONSENT_PATH
 from workgate.service.authorize import (
     AskConsent,
@@ -18,8 +19,8 @@ from workgate.web.errors import status_of
 from workgate.web.pages import Pages, path_and_query, redirect
 from workgate.web.signin import SIGN_OUT_PATH, application_context, sign_in_address
 
-_TITLE = "This sign-in request cannot be used"
-_HINT = (
+_TITLE = N_("This sign-in request cannot be used")
+_HINT = N_(
     "Go back to the application that sent you here and try again. If it happens again, tell the people who "
     "run that application; nothing was shared with it."
 )
@@ -42,7 +43,7 @@ class ConsentPages:
             case AskToSignIn():
                 return redirect(sign_in_address(path_and_query(request)), after_post=False)
             case ErrorPage():
-                return self._refused(visitor, outcome)
+                return self._refused(request, visitor, outcome)
             case AskConsent():
                 return self._ask(request, visitor, outcome)
 
@@ -56,23 +57,25 @@ class ConsentPages:
             case SendBack(location):
                 return redirect(location, after_post=True)
             case ErrorPage():
-                return self._refused(visitor, outcome)
+                return self._refused(request, visitor, outcome)
             case NothingToDecide(reference):
                 return self._pages.error(
+                    request,
                     visitor.environment,
                     status=403,
-                    title="This decision does not count",
-                    text="The form was answered before, was open for too long, or belongs to another sign-in.",
-                    hint="Go back to the application that sent you here and connect again.",
+                    title=N_("This decision does not count"),
+                    text=N_("The form was answered before, was open for too long, or belongs to another sign-in."),
+                    hint=N_("Go back to the application that sent you here and connect again."),
                     reference=reference,
                 )
 
-    def _refused(self, visitor: Visitor, outcome: ErrorPage) -> Response:
+    def _refused(self, request: Request, visitor: Visitor, outcome: ErrorPage) -> Response:
         return self._pages.error(
+            request,
             visitor.environment,
             status=status_of(outcome.refusal.fault),
             title=_TITLE,
-            text=outcome.refusal.fault.description,
+            text=outcome.refusal.fault.text,
             hint=_HINT,
             reference=outcome.reference,
         )
@@ -94,6 +97,7 @@ class ConsentPages:
             },
         }
         return self._pages.render(
+            request,
             "consent.html",
             visitor.environment,
             context,

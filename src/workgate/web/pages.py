@@ -1,10 +1,11 @@
-"""Pages for people: templates, the headers that every page carries, and where a page may lead to."""
+"""Pages for people: templates in each language, the headers that every page carries, and where a page may lead to."""
 
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
@@ -12,10 +13,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from workgate.domain.accounts import Environment
+from workgate.domain.texts import Text
+from workgate.web.languages import LANGUAGES, Language, language_of
 
 _HERE = Path(__file__).parent
 STATIC_FOLDER = _HERE / "static"
 _PLACEHOLDER = "/-/"
+
+LANGUAGE_PATH = "/language"
 
 SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
@@ -30,18 +35,9 @@ SECURITY_HEADERS = {
 class Pages:
     """Renders pages of the folder ``templates``."""
 
-    def __init__(self) -> None:
-        self._templates = Templates(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=False,
-            auto_reload=False,
-        )
-        self._templates.globals["static"] = _static_address
-
     def render(
         self,
+        request: Request,
         template: str,
         environment: Environment | None,
         context: Mapping[str, Any],
@@ -49,18 +45,38 @@ class Pages:
         status: int = 200,
         form_action: Iterable[str] = (),
         headers: Mapping[str, str] | None = None,
+        here: str | None = None,
     ) -> Response:
-        """Make a page's response.
+        """Make a page's response, in the language of whoever asked.
 
         Args:
+            request: what is answered.
             template: the file's name.
             environment: whose page it is.
-            context: what the template says it needs.
+            context: what the template says it needs; a ``Text`` in it appears in the page's language.
             status: the HTTP status.
             form_action: CSP sources besides our own that answers to the page's forms may redirect to.
             headers: more headers.
+            here: the path that shows this page in another language; by default the request's own, or of a post the
+                start page.
         """
-        body = self._templates.get_template(template).render(environment=environment, **context)
+        language = language_of(request)
+        if here is None:
+            here = path_and_query(request) if request.method in {"GET", "HEAD"} else "/"
+        other_languages = [
+            {
+                "tag": other.tag,
+                "name": other.name,
+                "url": f"{LANGUAGE_PATH}?to={other.tag}&next={quote(own_path(here), safe='')}",
+            }
+            for other in LANGUAGES.values()
+            if other is not language
+        ]
+        body = (
+            _templates(language)
+            .get_template(template)
+            .render(environment=environment, language=language, other_languages=other_languages, **context)
+        )
         targets = " ".join(["'self'", *form_action])
         policy = (
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -70,17 +86,24 @@ class Pages:
             body,
             status_code=status,
             media_type="text/html",
-            headers={**SECURITY_HEADERS, "Content-Security-Policy": policy, **(headers or {})},
+            headers={
+                **SECURITY_HEADERS,
+                "Content-Security-Policy": policy,
+                "Content-Language": language.tag,
+                "Vary": "Accept-Language, Cookie",
+                **(headers or {}),
+            },
         )
 
     def error(
         self,
+        request: Request,
         environment: Environment | None,
         *,
         status: int,
-        title: str,
-        text: str,
-        hint: str | None = None,
+        title: Text,
+        text: Text,
+        hint: Text | None = None,
         start: bool = False,
         reference: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -93,7 +116,28 @@ class Pages:
             "start": start,
             "reference": reference,
         }
-        return self.render("error.html", environment, context, status=status, headers=headers)
+        return self.render(request, "error.html", environment, context, status=status, headers=headers)
+
+
+@functools.cache
+def _templates(language: Language) -> Templates:
+    """The templates in a language, when its first page is asked for; what they print of ``Text`` is translated."""
+    templates = Templates(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+        finalize=lambda value: language.say(value) if isinstance(value, Text) else value,
+    )
+    # As scripts/catalogs.py extracts them: a block's line breaks and indentation are no part of its text.
+    templates.policies["ext.i18n.trimmed"] = True
+    catalog = language.catalog
+    templates.install_gettext_callables(catalog.gettext, catalog.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    templates.filters.update(date=language.date, moment=language.moment, duration=language.duration)
+    templates.globals["static"] = _static_address
+    return templates
 
 
 def redirect(location: str, *, after_post: bool) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from workgate.domain.accounts import SessionOrigin
 from workgate.domain.oauth import Application
 from workgate.domain.ports import ApplicationStore
+from workgate.domain.texts import N_, Text
 from workgate.oauth.errors import Refusal
 from workgate.oauth.metadata import AUTHORIZE_PATH, OAUTH2_PREFIX
 from workgate.oauth.params import AUTHORIZE_PARAMETERS, from_form
@@ -21,6 +22,7 @@ from workgate.web.browser import (
     set_form_cookie,
     set_session_cookie,
 )
+from workgate.web.languages import duration
 from workgate.web.pages import Pages, own_path, redirect
 
 SIGN_IN_PATH = "/login"
@@ -28,13 +30,15 @@ SIGN_OUT_PATH = "/logout"
 LOGO_PATH = OAUTH2_PREFIX + "/logo/{client_id}"
 
 _WRONG = {
-    "title": "That did not work",
-    "text": "The user name or the password is not right, or the account is locked. After several wrong "
-    "tries in a row an account is locked for some minutes: wait ten minutes, or ask your administrator.",
+    "title": N_("That did not work"),
+    "text": N_(
+        "The user name or the password is not right, or the account is locked. After several wrong tries in a row an "
+        "account is locked for some minutes: wait ten minutes, or ask your administrator."
+    ),
 }
 _TOO_OLD = {
-    "title": "Please try once more",
-    "text": "This page was open for too long, or your browser did not keep its cookie. Enter your password again.",
+    "title": N_("Please try once more"),
+    "text": N_("This page was open for too long, or your browser did not keep its cookie. Enter your password again."),
 }
 
 
@@ -80,8 +84,8 @@ class SignInPages:
                 return await self._page(request, visitor, target, username=username, problem=_WRONG, status=401)
             case SignInLimited(retry_after):
                 problem = {
-                    "title": "Too many tries",
-                    "text": f"Wait {retry_after} seconds, then try again.",
+                    "title": N_("Too many tries"),
+                    "text": N_("Wait {time}, then try again.", time=duration(retry_after)),
                 }
                 response = await self._page(request, visitor, target, username=username, problem=problem, status=429)
                 response.headers["Retry-After"] = str(retry_after)
@@ -94,11 +98,12 @@ class SignInPages:
         if visitor.session is not None:
             if not self._browsers.is_form_of_session(form.get("csrf", ""), visitor.session):
                 return self._pages.error(
+                    request,
                     visitor.environment,
                     status=403,
-                    title="You are still signed in",
-                    text="The sign-out did not come from a page of your present sign-in.",
-                    hint="Open the start page and sign out there.",
+                    title=N_("You are still signed in"),
+                    text=N_("The sign-out did not come from a page of your present sign-in."),
+                    hint=N_("Open the start page and sign out there."),
                     start=True,
                 )
             await self._sessions.sign_out(visitor.environment, visitor.session, visitor.address)
@@ -111,8 +116,7 @@ class SignInPages:
 
     async def signed_out(self, request: Request, visitor: Visitor) -> Response:
         """Say that nobody is signed in any more."""
-        del request
-        return self._pages.render("signed_out.html", visitor.environment, {"signin_url": SIGN_IN_PATH})
+        return self._pages.render(request, "signed_out.html", visitor.environment, {"signin_url": SIGN_IN_PATH})
 
     async def _page(
         self,
@@ -121,7 +125,7 @@ class SignInPages:
         target: str,
         *,
         username: str,
-        problem: dict[str, str] | None,
+        problem: dict[str, Text] | None,
         status: int,
     ) -> Response:
         csrf, cookie = self._browsers.form_of_browser(request)
@@ -131,7 +135,15 @@ class SignInPages:
             "problem": problem,
             "application": None if application is None else application_context(application),
         }
-        response = self._pages.render("signin.html", visitor.environment, context, status=status, form_action=leads_to)
+        response = self._pages.render(
+            request,
+            "signin.html",
+            visitor.environment,
+            context,
+            status=status,
+            form_action=leads_to,
+            here=sign_in_address(target),
+        )
         set_form_cookie(request, response, cookie)
         return response
 

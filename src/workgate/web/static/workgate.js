@@ -35,14 +35,15 @@
   });
 }
 
-// Show or hide the password.
+// Show or hide the password. The page brings the words, in its language.
 for (const holder of document.querySelectorAll(".reveal")) {
   const input = holder.querySelector("input");
+  const words = holder.dataset;
   const button = document.createElement("button");
   const show = (visible) => {
     input.type = visible ? "text" : "password";
-    button.textContent = visible ? "Hide" : "Show";
-    button.setAttribute("aria-label", visible ? "Hide password" : "Show password");
+    button.textContent = visible ? words.hide : words.show;
+    button.setAttribute("aria-label", visible ? words.hideLabel : words.showLabel);
   };
   button.type = "button";
   button.className = "reveal-button";
