@@ -42,6 +42,7 @@ from workgate.signin.password import Passwords
 from workgate.storage.database import Database, open_embedded, open_postgres, require_schema
 from workgate.storage.keyfile import KeyFile
 from workgate.web.app import WebParts, web_app
+from workgate.web.cross_origin import METHODS_OF_API, METHODS_OF_PAGES, CrossOrigin
 from workgate.web.errors import ErrorStyle
 from workgate.web.health import LIVE_PATH, READY_PATH, ReadyEndpoint, live
 
@@ -160,7 +161,10 @@ class Workgate:
             objects=self.database.objects,
             largest_body=LARGEST_BODY,
         )
-        return Front(endpoints, prefix="/attask/", below=attask, site=site)
+        of_pages = partial(CrossOrigin, directory=parts.directory, applications=parts.applications)
+        endpoints |= {path: of_pages(endpoints[path], methods=methods) for path, methods in METHODS_OF_PAGES.items()}
+        below = of_pages(attask, methods=METHODS_OF_API)
+        return Front(endpoints, prefix="/attask/", below=below, site=site)
 
     async def ready(self) -> None:
         """Make sure that the database can be used. Raises ``StoreUnavailable``, which says what to do."""

@@ -45,6 +45,7 @@ class Watch:
     requests: list[Request] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     _refused_pages: set[str] = field(default_factory=set)
+    _refused_calls: set[str] = field(default_factory=set)
 
     def attach(self, context: BrowserContext) -> None:
         """Watch all pages of a context."""
@@ -56,6 +57,13 @@ class Watch:
     def posts(self, path: str) -> list[Request]:
         """The posts that were sent to a path."""
         return [sent for sent in self.requests if sent.method == "POST" and urlsplit(sent.url).path == path]
+
+    @contextmanager
+    def expecting(self, address: str) -> Iterator[None]:
+        """Let answers to scripts from an address, whatever its query, be errors for a while."""
+        self._refused_calls.add(address)
+        yield
+        self._refused_calls.discard(address)
 
     def _requested(self, request: Request) -> None:
         self.requests.append(request)
@@ -70,7 +78,8 @@ class Watch:
     def _said(self, message: ConsoleMessage) -> None:
         # Chromium writes a line for a page with a 4xx status too; those pages are what some tests are about.
         is_status = message.text.startswith("Failed to load resource: the server responded with a status of")
-        if is_status and message.location["url"] in self._refused_pages:
+        url = message.location["url"]
+        if is_status and (url in self._refused_pages or url.partition("?")[0] in self._refused_calls):
             return
         if message.type in {"error", "warning"}:
             self.faults.append(f"console: {message.text} ({message.location['url']})")

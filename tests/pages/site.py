@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 from examples.third_party_app.app import Config, create_app
+from starlette.types import ASGIApp
 
 import workgate.cli
 from tests.browser import PASSWORD
@@ -68,9 +69,10 @@ def _people_and_projects(stand_in: StandIn, environment: Environment) -> None:
 
 
 @contextmanager
-def _served(listener: socket.socket, config: Config) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(create_app(config), log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="example-app", daemon=True)
+def served(listener: socket.socket, app: ASGIApp) -> Iterator[None]:
+    """Serve an application of others than us."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="an-app", daemon=True)
     thread.start()
     try:
         yield
@@ -109,5 +111,5 @@ def a_site() -> Iterator[Site]:
             redirect_uri=f"{app_url}/callback",
             port=listener.getsockname()[1],
         )
-        with _served(listener, config):
+        with served(listener, create_app(config)):
             yield Site(stand_in, app_url, registered, bare)

@@ -89,6 +89,9 @@ class ApplicationStore(Protocol):
     async def applications(self, environment_id: EnvironmentId) -> Sequence[Application]:
         """List them, oldest first."""
 
+    async def spa_redirect_uris(self, environment_id: EnvironmentId) -> tuple[str, ...]:
+        """Give the redirect URIs of all single page applications, as they are at this moment."""
+
     async def create_application(
         self, application: Application, logo: tuple[str, bytes] | None, *, at_most: int, record: AuditRecord
     ) -> bool:

@@ -81,6 +81,7 @@ class SqlApplicationStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._remembered: dict[tuple[EnvironmentId, str], tuple[int, Application]] = {}
+        self._remembered_uris: dict[EnvironmentId, tuple[int, tuple[str, ...]]] = {}
         rows = _rows()
         self._one = engine.prepare(rows.where(_this_application).order_by(application_secrets.c.secret_id))
         self._all = engine.prepare(
@@ -88,6 +89,12 @@ class SqlApplicationStore:
                 applications.c.created_at, applications.c.client_id, application_secrets.c.secret_id
             )
         )
+        self._version = engine.lookup(
+            select(environments.c.registry_version).where(
+                environments.c.environment_id == given(environments.c.environment_id)
+            )
+        )
+        self._spa_uris = engine.prepare(_spa_redirect_uris())
         self._logo = engine.prepare(
             select(applications.c.logo_type, applications.c.logo).where(
                 _this_application, applications.c.logo.is_not(None)
@@ -150,6 +157,21 @@ class SqlApplicationStore:
         """List them; see the port."""
         rows = await self._engine.fetch(self._all, {"environment_id": environment_id})
         return [_application_from(list(group)) for _, group in groupby(rows, key=lambda row: row[1])]
+
+    async def spa_redirect_uris(self, environment_id: EnvironmentId) -> tuple[str, ...]:
+        """Give those that are remembered if the version that is now read is still theirs; see the port."""
+        values = {"environment_id": environment_id}
+        versions = await self._version(values)
+        remembered = self._remembered_uris.get(environment_id)
+        if versions and remembered is not None and remembered[0] == versions[0][0]:
+            return remembered[1]
+        rows = await self._engine.fetch(self._spa_uris, values)
+        uris = tuple(uri for _, text in rows if text is not None for uri in json.loads(text))
+        if rows:
+            if len(self._remembered_uris) >= _MOST_REMEMBERED:
+                self._remembered_uris.clear()
+            self._remembered_uris[environment_id] = (rows[0][0], uris)
+        return uris
 
     async def create_application(
         self, application: Application, logo: Logo | None, *, at_most: int, record: AuditRecord
@@ -245,6 +267,19 @@ def _rows() -> Select[Any]:
         applications.join(environments, environments.c.environment_id == applications.c.environment_id).outerjoin(
             application_secrets, secrets_of_it
         )
+    )
+
+
+def _spa_redirect_uris() -> Select[Any]:
+    """The environment's version beside each single page application's URIs; without any of these, alone."""
+    spa = (applications.c.environment_id == environments.c.environment_id) & (
+        applications.c.type == ApplicationType.SPA.value
+    )
+    return (
+        select(environments.c.registry_version, applications.c.redirect_uris)
+        .select_from(environments.outerjoin(applications, spa))
+        .where(environments.c.environment_id == given(environments.c.environment_id))
+        .order_by(applications.c.created_at, applications.c.client_id)
     )
 
 
