@@ -24,3 +24,7 @@ class NotAllowed(Problem):
 
 class NotFound(Problem):
     """What was named is not there."""
+
+
+class Conflict(Problem):
+    """Nothing is wrong with what was entered, but what there is stands against it."""

@@ -13,7 +13,7 @@ from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import Clock, RowIds
 from workgate.domain.oauth import Application, ApplicationKey, ApplicationType
 from workgate.domain.ports import ApplicationKeyStore
-from workgate.domain.problems import NotFound, Problem
+from workgate.domain.problems import Conflict, NotFound, Problem
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting, until_new
 from workgate.service.applications import Registry
@@ -76,6 +76,7 @@ class ApplicationKeys:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is no such application.
             Problem: the key or the note is not usable; the message says why.
+            Conflict: the application takes no (more) keys, or has this one.
         """
         application = await self._machine(environment, client_id, by)
         check_note(note)
@@ -94,7 +95,8 @@ class ApplicationKeys:
         Raises:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is no such application.
-            Problem: the application takes no (more) keys, or the note is too long.
+            Problem: the note is too long.
+            Conflict: the application takes no (more) keys.
         """
         application = await self._machine(environment, client_id, by)
         check_note(note)
@@ -131,7 +133,7 @@ class ApplicationKeys:
     async def _machine(self, environment: Environment, client_id: str, by: Acting) -> Application:
         application = await self._registry.application(environment, client_id, by=by)
         if application.type is not ApplicationType.MACHINE:
-            raise Problem("{name} is no machine-to-machine application: it has no keys", name=application.name)
+            raise Conflict("{name} is no machine-to-machine application: it has no keys", name=application.name)
         return application
 
     async def _added(
@@ -172,9 +174,9 @@ class ApplicationKeys:
     async def _why_not_added(self, environment: Environment, application: Application, key: ApplicationKey) -> Problem:
         there = await self._keys.keys(environment.environment_id, application.client_id)
         if any(other.fingerprint == key.fingerprint for other in there):
-            return Problem("{name} has this key already", field="public_key", name=application.name)
+            return Conflict("{name} has this key already", field="public_key", name=application.name)
         if len(there) >= MOST_KEYS:
-            return Problem("{name} has {most} keys: delete one first", name=application.name, most=MOST_KEYS)
+            return Conflict("{name} has {most} keys: delete one first", name=application.name, most=MOST_KEYS)
         return NotFound("the application was deleted meanwhile")
 
 

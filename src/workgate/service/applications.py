@@ -15,7 +15,7 @@ from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import Clock, Entropy, RowIds, new_client_id
 from workgate.domain.oauth import Application, ApplicationType, ClientSecret
 from workgate.domain.ports import ApplicationStore, EnvironmentStore, UserStore
-from workgate.domain.problems import NotAllowed, NotFound, Problem
+from workgate.domain.problems import Conflict, NotAllowed, NotFound, Problem
 from workgate.oauth.client_auth import secret_digest
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting, until_new
@@ -88,7 +88,8 @@ class Registry:
 
         Raises:
             NotAllowed: whoever asks is no administrator.
-            Problem: a field is not usable, or the environment is full.
+            Problem: a field is not usable.
+            Conflict: the environment is full.
         """
         by.must_administer(environment)
         check_definition(new)
@@ -156,7 +157,8 @@ class Registry:
         Raises:
             NotAllowed: whoever asks is not an administrator here and there.
             NotFound: there is no such application, or no such lane.
-            Problem: the lane is this one, or has no room.
+            Problem: the lane is this one.
+            Conflict: the lane has no room.
         """
         source = await self.application(environment, client_id, by=by)
         if lane == environment.lane:
@@ -189,13 +191,14 @@ class Registry:
         Raises:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is no such application.
-            Problem: it never has secrets, has too many, or the note is too long.
+            Problem: the note is too long.
+            Conflict: it never has secrets, or has too many.
         """
         application = await self.application(environment, client_id, by=by)
         if application.is_public:
-            raise Problem("{name} is a single page application: it never has a secret", name=application.name)
+            raise Conflict("{name} is a single page application: it never has a secret", name=application.name)
         if len(application.secrets) >= MOST_SECRETS:
-            raise Problem("{name} has {most} secrets: delete one first", name=application.name, most=MOST_SECRETS)
+            raise Conflict("{name} has {most} secrets: delete one first", name=application.name, most=MOST_SECRETS)
         check_note(note)
         secret, client_secret = self._new_secret(note)
         added = await until_new(
@@ -280,7 +283,7 @@ class Registry:
             )
         )
         if not created:
-            raise Problem(
+            raise Conflict(
                 "{environment} has {most} applications, which is the most: delete one first",
                 environment=_named(environment),
                 most=self.at_most,
