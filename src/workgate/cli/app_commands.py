@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
 from workgate.cli.app_credential_commands import ClientIdArgument
-from workgate.cli.app_descriptions import described_application, described_connection
 from workgate.cli.context import AsJson, Database, Lane, Org, duration, environment_of, run, show
 from workgate.domain.oauth import ApplicationType, ConsentPolicy
 from workgate.domain.problems import Problem
 from workgate.server import Workgate
+from workgate.service import descriptions
 from workgate.service.acting import OPERATOR
 from workgate.service.applications import Registered
 from workgate.service.definitions import ApplicationChanges, NewApplication
@@ -125,7 +126,7 @@ def update(
             fields["logo"] = None if logo is None else logo.read_bytes()
         environment = await environment_of(workgate, org, lane)
         changed = await workgate.registry.update(environment, client_id, ApplicationChanges(**fields), by=OPERATOR)
-        return described_application(changed, workgate.clock.now())
+        return dict(to_builtins(descriptions.show_application(changed, workgate.clock.now())))
 
     show(as_json, run(database, work), f"{client_id} is changed")
 
@@ -164,13 +165,7 @@ def connections(
         environment = await environment_of(workgate, org, lane)
         count = await workgate.connections.count(environment, client_id, by=OPERATOR)
         page = await workgate.connections.of_application(environment, client_id, after=after, limit=limit, by=OPERATOR)
-        return {
-            "users": count.users,
-            "expiring": count.expiring,
-            "more": count.more,
-            "connections": [described_connection(connection) for connection in page.connections],
-            "following": page.following,
-        }
+        return dict(to_builtins(descriptions.show_connections(count, page.connections, page.following)))
 
     result = run(database, work)
     lines = [
@@ -187,7 +182,8 @@ def list_applications(org: Org, lane: Lane = "my", database: Database = None, as
 
     async def work(workgate: Workgate) -> list[dict[str, Any]]:
         found = await workgate.registry.applications(await environment_of(workgate, org, lane), by=OPERATOR)
-        return [described_application(application, workgate.clock.now()) for application in found]
+        now = workgate.clock.now()
+        return [to_builtins(descriptions.show_application(application, now)) for application in found]
 
     found = run(database, work)
     lines = [f"{row['client_id']}  {row['type']:8} {row['name']}" for row in found]
@@ -207,7 +203,8 @@ def show_application(
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
         application = await workgate.registry.application(environment, client_id, by=OPERATOR)
-        return {**described_application(application, workgate.clock.now()), "customer_id": environment.customer_id}
+        shown = descriptions.show_application(application, workgate.clock.now(), environment.customer_id)
+        return dict(to_builtins(shown))
 
     result = run(database, work)
     show(as_json, result, "\n".join(f"{key:28} {value}" for key, value in result.items()))
@@ -231,10 +228,8 @@ def delete(
 
 
 def _with_secret(workgate: Workgate, registered: Registered) -> dict[str, Any]:
-    result = described_application(registered.application, workgate.clock.now())
-    if registered.client_secret is not None:
-        result["client_secret"] = registered.client_secret
-    return result
+    shown = descriptions.show_registered(registered.application, registered.client_secret, workgate.clock.now())
+    return dict(to_builtins(shown))
 
 
 def _show_registered(as_json: bool, result: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
-from workgate.cli.app_descriptions import described_key, described_secret
 from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, run, show
 from workgate.server import Workgate
 from workgate.service.acting import OPERATOR
+from workgate.service.descriptions import show_key, show_new_secret, show_secret
 
 secret_commands = typer.Typer(no_args_is_help=True)
 key_commands = typer.Typer(no_args_is_help=True)
@@ -33,7 +34,7 @@ def add_secret(
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
         secret, text = await workgate.registry.add_secret(environment, client_id, note, by=OPERATOR)
-        return {"client_id": client_id, "client_secret": text, **described_secret(secret)}
+        return dict(to_builtins(show_new_secret(client_id, secret, text)))
 
     result = run(database, work)
     show(as_json, result, f"id {result['id']}\nclient_secret {result['client_secret']}  (shown this once)")
@@ -53,9 +54,9 @@ def note_secret(
 
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
-        return described_secret(
-            await workgate.registry.note_secret(environment, client_id, secret_id, note, by=OPERATOR)
-        )
+        secret = await workgate.registry.note_secret(environment, client_id, secret_id, note, by=OPERATOR)
+        application = await workgate.registry.application(environment, client_id, by=OPERATOR)
+        return dict(to_builtins(show_secret(secret, application.secrets, workgate.clock.now())))
 
     show(as_json, run(database, work), f"secret {secret_id} has another note")
 
@@ -97,7 +98,7 @@ def add_key(
         owner = await workgate.administration.user_named(environment, user)
         pem = file.read_text("ascii", errors="replace")
         key = await workgate.application_keys.add(environment, client_id, pem, note=note, owner=owner, by=OPERATOR)
-        return described_key(key)
+        return dict(to_builtins(show_key(key)))
 
     result = run(database, work)
     show(as_json, result, f"id {result['id']}\nsub {result['user_id']}\nSHA-256 {result['fingerprint']}")
@@ -130,7 +131,7 @@ def generate_key(
                 out.unlink()
                 raise
             lines.write(made.private_key)
-        return described_key(made.key) | {"private_key_file": str(out)}
+        return {**to_builtins(show_key(made.key)), "private_key_file": str(out)}
 
     result = run(database, work)
     show(as_json, result, f"id {result['id']}\nsub {result['user_id']}\nprivate half in {result['private_key_file']}")
@@ -144,7 +145,8 @@ def list_keys(
 
     async def work(workgate: Workgate) -> list[dict[str, Any]]:
         environment = await environment_of(workgate, org, lane)
-        return [described_key(key) for key in await workgate.application_keys.keys(environment, client_id, by=OPERATOR)]
+        keys = await workgate.application_keys.keys(environment, client_id, by=OPERATOR)
+        return [to_builtins(show_key(key)) for key in keys]
 
     found = run(database, work)
     lines = [f"{row['id']}  {row['bits']} bits  sub {row['user_id']}  {row['note']}" for row in found]

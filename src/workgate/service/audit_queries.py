@@ -1,7 +1,6 @@
 """Reading the audit log: pages with filters for administrators, and all of it as JSON lines."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -11,6 +10,7 @@ from workgate.domain.ids import RowId
 from workgate.domain.ports import AuditStore
 from workgate.domain.problems import NotFound
 from workgate.service.acting import Acting
+from workgate.service.descriptions import show_event
 
 LARGEST_PAGE = 1000
 
@@ -77,18 +77,9 @@ class AuditQueries:
 
 def described(record: AuditRecord) -> dict[str, str | None]:
     """A record as the JSON that every way of reading it gives."""
-    return {
-        "id": str(record.event_id),
-        "at": datetime.fromtimestamp(record.at / 1000, UTC).isoformat(timespec="milliseconds"),
-        "event": record.event.value,
-        "actor": record.actor,
-        "client_id": record.client_id,
-        "address": record.address,
-        "reference": record.reference,
-        "reason": record.reason,
-    }
+    return dict(msgspec.to_builtins(show_event(record)))
 
 
 def json_line(record: AuditRecord) -> bytes:
     """A record as a line of an export."""
-    return msgspec.json.encode(described(record)) + b"\n"
+    return msgspec.json.encode(show_event(record)) + b"\n"
