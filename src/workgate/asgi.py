@@ -3,6 +3,7 @@
 It decides nothing; it spares the hot endpoints a framework's request object.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -119,6 +120,22 @@ def cookies(scope: Scope) -> Mapping[str, str]:
 
 def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+
+
+def cookie_session(scope: Scope) -> str | None:
+    """Give the session ID that a browser's cookies hold, in the contract's order (§3.3), or None."""
+    jar = cookies(scope)
+    for name in ("attask", "wf-auth", session_cookie_name(scope)):
+        if jar.get(name):
+            # Browsers of Workfront append "#signature", percent-encoded.
+            return re.split("#|%23", jar[name], maxsplit=1)[0]
+    return None
+
+
+def bearer_token(scope: Scope) -> str | None:
+    """Give what follows ``Authorization: Bearer`` (RFC 6750 §2.1), or None."""
+    scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def session_cookie_name(scope: Scope) -> str:

@@ -41,6 +41,7 @@ from workgate.serving import Server
 from workgate.signin.password import Passwords
 from workgate.storage.database import Database, open_embedded, open_postgres, require_schema
 from workgate.storage.keyfile import KeyFile
+from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts, web_app
 from workgate.web.cross_origin import METHODS_OF_API, METHODS_OF_PAGES, CrossOrigin
 from workgate.web.errors import ErrorStyle
@@ -264,10 +265,23 @@ class Workgate:
             ),
             exchange=self._jwt_exchange(desk),
             applications=database.applications,
+            admin=self._admin_services(),
             mint=self.mint,
             clock=self.clock,
             entropy=self.entropy,
             error_style=ErrorStyle(settings.error_style),
+        )
+
+    def _admin_services(self) -> AdminServices:
+        return AdminServices(
+            registry=self.registry,
+            keys=self.application_keys,
+            connections=self.connections,
+            audit_queries=self.audit_queries,
+            audit=self.audit,
+            applications=self.database.applications,
+            users=self.database.users,
+            clock=self.clock,
         )
 
     def _jwt_exchange(self, desk: ClientDesk) -> JwtExchange:

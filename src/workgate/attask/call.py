@@ -102,12 +102,7 @@ def _session_id(scope: Scope, params: Mapping[str, list[str]]) -> tuple[str | No
     explicit = asgi.header(scope, b"sessionid") or (params.get("sessionID") or [""])[-1]
     if explicit:
         return explicit, Carrier.EXPLICIT
-    jar = asgi.cookies(scope)
-    for name in ("attask", "wf-auth", asgi.session_cookie_name(scope)):
-        if jar.get(name):
-            # Browsers of Workfront append "#signature", percent-encoded.
-            return re.split("#|%23", jar[name], maxsplit=1)[0], Carrier.COOKIE
-    scheme, _, token = (asgi.header(scope, b"authorization") or "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip(), Carrier.EXPLICIT
-    return None, Carrier.EXPLICIT
+    in_cookie = asgi.cookie_session(scope)
+    if in_cookie is not None:
+        return in_cookie, Carrier.COOKIE
+    return asgi.bearer_token(scope), Carrier.EXPLICIT

@@ -29,6 +29,7 @@ class AuditEvent(StrEnum):
     SESSION_ENDED = "session_ended"
     CONNECTION_WITHDRAWN = "connection_withdrawn"
     CONNECTION_WITHDRAWN_BY_ADMIN = "connection_withdrawn_by_admin"
+    ADMINISTRATION_REFUSED = "administration_refused"
     APPLICATION_CREATED = "application_created"
     APPLICATION_CHANGED = "application_changed"
     APPLICATION_DELETED = "application_deleted"

@@ -28,3 +28,11 @@ class NotFound(Problem):
 
 class Conflict(Problem):
     """Nothing is wrong with what was entered, but what there is stands against it."""
+
+
+class TooOften(Problem):
+    """It was asked for too often within a minute; ``retry_after`` is how many seconds to wait."""
+
+    def __init__(self, template: str, /, *, retry_after: int, **values: object) -> None:
+        super().__init__(template, retry_after=retry_after, **values)
+        self.retry_after = retry_after

@@ -11,15 +11,18 @@ from workgate.crypto.public_keys import PublicKey, UnusableKey, generate_pair, r
 from workgate.domain.accounts import Environment, User
 from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import Clock, RowIds
+from workgate.domain.limits import FailureLimit
 from workgate.domain.oauth import Application, ApplicationKey, ApplicationType
 from workgate.domain.ports import ApplicationKeyStore
-from workgate.domain.problems import Conflict, NotFound, Problem
+from workgate.domain.problems import Conflict, NotFound, Problem, TooOften
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting, until_new
 from workgate.service.applications import Registry
 from workgate.service.definitions import check_note
 
 MOST_KEYS = 20
+MOST_PAIRS_A_MINUTE = 10
+"""For each environment: a pair takes a good part of a second of a CPU that others share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class ApplicationKeys:
         self._audit = audit
         self._ids = ids
         self._clock = clock
+        self._pairs = FailureLimit(MOST_PAIRS_A_MINUTE)
 
     async def keys(self, environment: Environment, client_id: str, *, by: Acting) -> Sequence[ApplicationKey]:
         """List an application's keys, oldest first.
@@ -97,10 +101,16 @@ class ApplicationKeys:
             NotFound: there is no such application.
             Problem: the note is too long.
             Conflict: the application takes no (more) keys.
+            TooOften: so many pairs were made within a minute already.
         """
         application = await self._machine(environment, client_id, by)
         check_note(note)
         user = _owner(environment, owner, by)
+        now = self._clock.now()
+        wait = self._pairs.wait(environment.environment_id, now)
+        if wait is not None:
+            raise TooOften("so many key pairs were made just now: wait {retry_after} s", retry_after=wait)
+        self._pairs.failed(environment.environment_id, now)
         pair = await asyncio.to_thread(generate_pair)
         key = await self._added(environment, application, pair.public, note, user, by, AuditEvent.KEY_GENERATED)
         return GeneratedKey(key, pair.private_pem)

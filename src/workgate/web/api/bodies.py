@@ -1,0 +1,159 @@
+"""What the admin API takes: bodies and queries. The lengths shown here are checked where services check all fields."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from workgate.crypto.public_keys import LONGEST_PEM
+from workgate.domain.accounts import LONGEST_USERNAME
+from workgate.domain.audit import AuditEvent
+from workgate.domain.oauth import ApplicationType, ConsentPolicy
+from workgate.service import audit_queries, connections
+from workgate.service.definitions import (
+    CODE_SECONDS,
+    LONGEST_ADDRESS,
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MOST_REDIRECT_URIS,
+    NewApplication,
+)
+
+
+def _shown(**schema: object) -> Any:  # noqa: ANN401 - what Annotated takes
+    return Meta(extra_json_schema=schema)
+
+
+_LONGEST_SECONDS = 2**31 - 1
+Name = Annotated[str, _shown(minLength=1, maxLength=LONGEST_NAME)]
+RedirectUris = Annotated[list[str], _shown(maxItems=MOST_REDIRECT_URIS)]
+Seconds = Annotated[int, _shown(minimum=1, maximum=_LONGEST_SECONDS)]
+CodeSeconds = Annotated[int, _shown(enum=list(CODE_SECONDS))]
+Description = Annotated[str, _shown(maxLength=LONGEST_DESCRIPTION)]
+Address = Annotated[str, _shown(maxLength=LONGEST_ADDRESS)]
+DeveloperName = Annotated[str, _shown(maxLength=LONGEST_NAME)]
+Email = Annotated[str, _shown(maxLength=254)]
+Note = Annotated[str, _shown(maxLength=LONGEST_NOTE)]
+Pem = Annotated[str, _shown(maxLength=LONGEST_PEM)]
+Lane = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
+Place = Annotated[str, Meta(description="The `following` of the page before.")]
+RowPlace = Annotated[str, Meta(pattern=r"^[0-9]{1,19}$", description="The `following` of the page before.")]
+Limit = Annotated[int, Meta(ge=1, le=connections.LARGEST_PAGE, description="How many are given at most.")]
+AuditLimit = Annotated[int, Meta(ge=1, le=audit_queries.LARGEST_PAGE, description="How many are given at most.")]
+Instant = Annotated[datetime, Meta(tz=True)]
+Text = Annotated[str, _shown(maxLength=LONGEST_NAME)]
+UserId = Annotated[Text, Meta(description="The user ID of who did it.")]
+Username = Annotated[str, Meta(max_length=LONGEST_USERNAME, description="The user name of who did it.")]
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """No parameters, or no body."""
+
+
+class NewApplicationBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An application to create. Durations are whole seconds; null is without end."""
+
+    name: Name
+    type: ApplicationType
+    redirect_uris: RedirectUris = []
+    rotate_refresh_tokens: bool = True
+    refresh_absolute_seconds: Seconds | None = None
+    refresh_inactivity_seconds: Seconds | None = None
+    code_seconds: CodeSeconds = 120
+    consent: ConsentPolicy = ConsentPolicy.ALWAYS
+    description: Description = ""
+    description_url: Address = ""
+    developer_name: DeveloperName = ""
+    developer_email: Email = ""
+    privacy_url: Address = ""
+
+    def definition(self) -> NewApplication:
+        """What a service is asked for."""
+        return NewApplication(**given(self))
+
+
+class ChangesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change of an application; what is not named stays. Its type never changes."""
+
+    name: Name | UnsetType = UNSET
+    redirect_uris: RedirectUris | UnsetType = UNSET
+    rotate_refresh_tokens: bool | UnsetType = UNSET
+    refresh_absolute_seconds: Seconds | UnsetType | None = UNSET
+    refresh_inactivity_seconds: Seconds | UnsetType | None = UNSET
+    code_seconds: CodeSeconds | UnsetType = UNSET
+    consent: ConsentPolicy | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    description_url: Address | UnsetType = UNSET
+    developer_name: DeveloperName | UnsetType = UNSET
+    developer_email: Email | UnsetType = UNSET
+    privacy_url: Address | UnsetType = UNSET
+
+    def fields(self) -> Mapping[str, Any]:
+        """Those that are given."""
+        return given(self)
+
+
+class NewSecretBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A client secret to add."""
+
+    note: Note = ""
+
+
+class NoteBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A client secret's new note."""
+
+    note: Note
+
+
+class NewKeyBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A certificate or public key, in PEM, to add; it speaks for whoever adds it."""
+
+    public_key: Pem
+    note: Note = ""
+
+
+class NewPairBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A key pair to make; it speaks for whoever asks."""
+
+    note: Note = ""
+
+
+class CopyBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The lane of the same organisation to copy an application to."""
+
+    lane: Lane
+
+
+class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page of a list."""
+
+    after: Place = ""
+    limit: Limit = 50
+
+
+class AuditQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which records of the audit log. ``since`` is included, ``until`` is not."""
+
+    event: AuditEvent | UnsetType = UNSET
+    actor: UserId | UnsetType = UNSET
+    username: Username | UnsetType = UNSET
+    client_id: Text | UnsetType = UNSET
+    address: Text | UnsetType = UNSET
+    reference: Text | UnsetType = UNSET
+    since: Instant | UnsetType = UNSET
+    until: Instant | UnsetType = UNSET
+
+
+class AuditPageQuery(AuditQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which page of the audit log, newest first."""
+
+    before: RowPlace | UnsetType = UNSET
+    limit: AuditLimit = 50
+
+
+def given(body: Struct) -> dict[str, Any]:
+    """Those fields of a body or query that were given."""
+    fields = ((name, getattr(body, name)) for name in body.__struct_fields__)
+    return {name: value for name, value in fields if value is not UNSET}

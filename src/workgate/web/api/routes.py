@@ -1,0 +1,242 @@
+"""The table of the admin API: every operation with what it takes, what it answers and what can go wrong.
+
+The router, the rights, the reading of requests and the OpenAPI document all follow this table.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
+
+from workgate.service.descriptions import (
+    GeneratedPair,
+    NewlyRegistered,
+    NewSecret,
+    ShownApplication,
+    ShownConnections,
+    ShownEvent,
+    ShownKey,
+    ShownSecret,
+)
+from workgate.service.logos import LARGEST_LOGO
+from workgate.web.api import applications, audit, credentials, people
+from workgate.web.api.bodies import (
+    AuditPageQuery,
+    AuditQuery,
+    ChangesBody,
+    CopyBody,
+    NewApplicationBody,
+    NewKeyBody,
+    NewPairBody,
+    NewSecretBody,
+    NoteBody,
+    Nothing,
+    PageQuery,
+)
+from workgate.web.api.calls import (
+    AdminServices,
+    Answer,
+    ApplicationList,
+    Call,
+    ConnectedList,
+    EventList,
+    KeyList,
+    SecretList,
+)
+from workgate.web.api.errors import Code
+
+ADMIN_PATH = "/integrations/oauth2/api/v1/admin"
+OPENAPI_PATH = f"{ADMIN_PATH}/openapi.json"
+
+JSON = "application/json"
+JSON_LINES = "application/x-ndjson"
+LARGEST_JSON = 256 * 1024
+"""Fifty redirect URLs of the greatest length fit in."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body that is no JSON: the media types that it may have, and how many bytes."""
+
+    media_types: tuple[str, ...]
+    largest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One row of the table.
+
+    Attributes:
+        method: of HTTP.
+        path: below ``ADMIN_PATH``, with its variable parts in braces.
+        handler: what is done.
+        query: the parameters that it takes.
+        body: the type of its JSON body, or another kind of body; None: it takes none.
+        status: of success.
+        answer: the type of its answer; None: it answers with nothing.
+        media_type: of its answer.
+        conflicts: whether what there is can stand against it.
+        limited: whether it can be asked for too often.
+        everybody: whether every user may, not administrators alone.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[AdminServices, Call[Any, Any]], Awaitable[Answer]]
+    query: type[Struct] = Nothing
+    body: type[Struct] | RawBody | None = None
+    status: int = 200
+    answer: type[Struct] | None = None
+    media_type: str = JSON
+    conflicts: bool = False
+    limited: bool = False
+    everybody: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the OpenAPI document calls it."""
+        return self.handler.__name__
+
+    @property
+    def errors(self) -> tuple[Code, ...]:
+        """Which errors it can answer with."""
+        codes = [Code.INVALID, Code.NOT_SIGNED_IN, Code.NOT_ALLOWED, Code.NOT_FOUND]
+        if self.conflicts:
+            codes.append(Code.CONFLICT)
+        if self.body is not None:
+            codes += [Code.TOO_LARGE, Code.WRONG_MEDIA_TYPE]
+        if self.limited:
+            codes.append(Code.TOO_MANY)
+        return (*codes, Code.UNAVAILABLE)
+
+
+PARTS: Mapping[str, str] = MappingProxyType(
+    {"client_id": "[0-9a-f]{32}", "secret_id": "[0-9]{1,19}", "key_id": "[0-9]{1,19}", "user_id": "[0-9a-f]{32}"}
+)
+"""The shapes of the variable parts: nothing lives at an address where one is of another shape."""
+
+_LOGO = RawBody(("image/png", "image/jpeg", "image/webp"), LARGEST_LOGO)
+_ONE = "/applications/{client_id}"
+_SECRET = _ONE + "/secrets/{secret_id}"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        method="GET",
+        path="/applications",
+        handler=applications.list_applications,
+        query=PageQuery,
+        answer=ApplicationList,
+    ),
+    Operation(
+        method="POST",
+        path="/applications",
+        handler=applications.create_application,
+        body=NewApplicationBody,
+        status=201,
+        answer=NewlyRegistered,
+        conflicts=True,
+    ),
+    Operation(method="GET", path=_ONE, handler=applications.show_one, answer=ShownApplication),
+    Operation(
+        method="PATCH", path=_ONE, handler=applications.change_application, body=ChangesBody, answer=ShownApplication
+    ),
+    Operation(method="DELETE", path=_ONE, handler=applications.delete_application, status=204),
+    Operation(
+        method="POST",
+        path=_ONE + "/copies",
+        handler=applications.copy_application,
+        body=CopyBody,
+        status=201,
+        answer=NewlyRegistered,
+        conflicts=True,
+    ),
+    Operation(method="GET", path=_ONE + "/logo", handler=applications.show_logo, media_type="image/png"),
+    Operation(method="PUT", path=_ONE + "/logo", handler=applications.set_logo, body=_LOGO, answer=ShownApplication),
+    Operation(method="DELETE", path=_ONE + "/logo", handler=applications.delete_logo, status=204),
+    Operation(
+        method="GET", path=_ONE + "/secrets", handler=credentials.list_secrets, query=PageQuery, answer=SecretList
+    ),
+    Operation(
+        method="POST",
+        path=_ONE + "/secrets",
+        handler=credentials.add_secret,
+        body=NewSecretBody,
+        status=201,
+        answer=NewSecret,
+        conflicts=True,
+    ),
+    Operation(method="PATCH", path=_SECRET, handler=credentials.note_secret, body=NoteBody, answer=ShownSecret),
+    Operation(method="DELETE", path=_SECRET, handler=credentials.delete_secret, status=204),
+    Operation(method="GET", path=_ONE + "/keys", handler=credentials.list_keys, query=PageQuery, answer=KeyList),
+    Operation(
+        method="POST",
+        path=_ONE + "/keys",
+        handler=credentials.add_key,
+        body=NewKeyBody,
+        status=201,
+        answer=ShownKey,
+        conflicts=True,
+    ),
+    Operation(
+        method="POST",
+        path=_ONE + "/keys/generate",
+        handler=credentials.generate_key,
+        body=NewPairBody,
+        status=201,
+        answer=GeneratedPair,
+        conflicts=True,
+        limited=True,
+    ),
+    Operation(method="DELETE", path=_ONE + "/keys/{key_id}", handler=credentials.delete_key, status=204),
+    Operation(
+        method="GET",
+        path=_ONE + "/connections",
+        handler=people.list_connections,
+        query=PageQuery,
+        answer=ShownConnections,
+    ),
+    Operation(method="DELETE", path=_ONE + "/connections/{user_id}", handler=people.withdraw_connection, status=204),
+    Operation(
+        method="GET",
+        path="/me/connections",
+        handler=people.list_my_connections,
+        query=PageQuery,
+        answer=ConnectedList,
+        everybody=True,
+    ),
+    Operation(
+        method="DELETE",
+        path="/me/connections/{client_id}",
+        handler=people.withdraw_my_connection,
+        status=204,
+        everybody=True,
+    ),
+    Operation(method="GET", path="/audit", handler=audit.list_events, query=AuditPageQuery, answer=EventList),
+    Operation(
+        method="GET",
+        path="/audit/export",
+        handler=audit.export_events,
+        query=AuditQuery,
+        answer=ShownEvent,
+        media_type=JSON_LINES,
+    ),
+)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", lambda part: f"(?P<{part[1]}>{PARTS[part[1]]})", path))
+
+
+_PATTERNS = {operation.path: _pattern(operation.path) for operation in OPERATIONS}
+
+
+def find(path: str) -> tuple[Mapping[str, Operation], Mapping[str, str]] | None:
+    """Find what lives at a path below ``ADMIN_PATH``: its operations by method, and its variable parts."""
+    for template, pattern in _PATTERNS.items():
+        match = pattern.fullmatch(path)
+        if match is not None:
+            return {each.method: each for each in OPERATIONS if each.path == template}, match.groupdict()
+    return None
