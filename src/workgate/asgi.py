@@ -26,15 +26,13 @@ class Front:
 
     Args:
         exact: endpoints by path.
-        prefix: what every path of ``below`` begins with.
-        below: the endpoint of all paths under the prefix.
+        below: endpoints by what all their paths begin with.
         site: everything else, the lifespan too.
     """
 
-    def __init__(self, exact: Mapping[str, ASGIApp], *, prefix: str, below: ASGIApp, site: ASGIApp) -> None:
+    def __init__(self, exact: Mapping[str, ASGIApp], *, below: Mapping[str, ASGIApp], site: ASGIApp) -> None:
         self._exact = exact
-        self._prefix = prefix
-        self._below = below
+        self._below = tuple(below.items())
         self._site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,8 +40,14 @@ class Front:
         app = self._site
         if scope["type"] == "http":
             path = scope["path"]
-            app = self._exact.get(path) or (self._below if path.startswith(self._prefix) else self._site)
+            app = self._exact.get(path) or self._under(path)
         await app(scope, receive, send)
+
+    def _under(self, path: str) -> ASGIApp:
+        for prefix, app in self._below:
+            if path.startswith(prefix):
+                return app
+        return self._site
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int = LARGEST_BODY) -> bytes | None:

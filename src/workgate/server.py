@@ -41,7 +41,9 @@ from workgate.serving import Server
 from workgate.signin.password import Passwords
 from workgate.storage.database import Database, open_embedded, open_postgres, require_schema
 from workgate.storage.keyfile import KeyFile
+from workgate.web.api.app import AdminApi
 from workgate.web.api.calls import AdminServices
+from workgate.web.api.routes import ADMIN_PATH
 from workgate.web.app import WebParts, web_app
 from workgate.web.cross_origin import METHODS_OF_API, METHODS_OF_PAGES, CrossOrigin
 from workgate.web.errors import ErrorStyle
@@ -164,8 +166,9 @@ class Workgate:
         )
         of_pages = partial(CrossOrigin, directory=parts.directory, applications=parts.applications)
         endpoints |= {path: of_pages(endpoints[path], methods=methods) for path, methods in METHODS_OF_PAGES.items()}
-        below = of_pages(attask, methods=METHODS_OF_API)
-        return Front(endpoints, prefix="/attask/", below=below, site=site)
+        admin = AdminApi(parts.directory, parts.sessions, self._admin_services())  # no other origin's page calls it
+        below = {"/attask/": of_pages(attask, methods=METHODS_OF_API), f"{ADMIN_PATH}/": admin}
+        return Front(endpoints, below=below, site=site)
 
     async def ready(self) -> None:
         """Make sure that the database can be used. Raises ``StoreUnavailable``, which says what to do."""
@@ -265,7 +268,6 @@ class Workgate:
             ),
             exchange=self._jwt_exchange(desk),
             applications=database.applications,
-            admin=self._admin_services(),
             mint=self.mint,
             clock=self.clock,
             entropy=self.entropy,

@@ -33,6 +33,6 @@ class Conflict(Problem):
 class TooOften(Problem):
     """It was asked for too often within a minute; ``retry_after`` is how many seconds to wait."""
 
-    def __init__(self, template: str, /, *, retry_after: int, **values: object) -> None:
-        super().__init__(template, retry_after=retry_after, **values)
+    def __init__(self, template: str, /, *, retry_after: int) -> None:
+        super().__init__(template, retry_after=retry_after)
         self.retry_after = retry_after

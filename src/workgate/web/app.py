@@ -32,9 +32,6 @@ from workgate.service.sessions import SessionService
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
-from workgate.web.api.app import AdminApi
-from workgate.web.api.calls import AdminServices
-from workgate.web.api.routes import ADMIN_PATH
 from workgate.web.browser import Browsers, Visitor
 from workgate.web.consent import ConsentPages
 from workgate.web.errors import ErrorStyle
@@ -64,7 +61,6 @@ class WebParts:
     management: TokenManagement
     exchange: JwtExchange
     applications: ApplicationStore
-    admin: AdminServices
     mint: Mint
     clock: Clock
     entropy: Entropy
@@ -204,7 +200,6 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
-        Mount(ADMIN_PATH, AdminApi(parts.directory, parts.sessions, parts.admin)),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
     app = Starlette(

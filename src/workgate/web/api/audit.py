@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Annotated
 
-from msgspec import UNSET, UnsetType
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from workgate.domain.audit import AuditFilter, AuditRecord
 from workgate.domain.ids import Milliseconds, RowId
@@ -13,6 +15,7 @@ from workgate.service.descriptions import show_event
 from workgate.web.api.bodies import AuditPageQuery, AuditQuery
 from workgate.web.api.calls import AdminServices, Call, EventList, Lines
 
+_Moment = Annotated[datetime, Meta(tz=True)]
 _LAST = 2**63 - 1
 _LINES_AT_ONCE = 200
 
@@ -59,8 +62,8 @@ async def _filter(services: AdminServices, query: AuditQuery, call: Call[AuditQu
         client_id=_or_none(query.client_id),
         address=_or_none(query.address),
         reference=None if reference is None else reference.strip().upper(),
-        since=_instant(query.since),
-        until=_instant(query.until),
+        since=_instant("since", query.since),
+        until=_instant("until", query.until),
     )
 
 
@@ -68,5 +71,10 @@ def _or_none(text: str | UnsetType) -> str | None:
     return None if text is UNSET else text
 
 
-def _instant(moment: datetime | UnsetType) -> Milliseconds | None:
-    return None if moment is UNSET else Milliseconds(int(moment.timestamp() * 1000))
+def _instant(field: str, text: str | UnsetType) -> Milliseconds | None:
+    if text is UNSET:
+        return None
+    try:
+        return Milliseconds(int(msgspec.convert(text, _Moment).timestamp() * 1000))
+    except msgspec.ValidationError:
+        raise Problem("it must be a time with its zone, as 2026-09-21T14:00:00Z", field=field) from None

@@ -1,7 +1,6 @@
 """What the admin API takes: bodies and queries. The lengths shown here are checked where services check all fields."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -38,13 +37,13 @@ Email = Annotated[str, _shown(maxLength=254)]
 Note = Annotated[str, _shown(maxLength=LONGEST_NOTE)]
 Pem = Annotated[str, _shown(maxLength=LONGEST_PEM)]
 Lane = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
-Place = Annotated[str, Meta(description="The `following` of the page before.")]
+Place = Annotated[str, Meta(max_length=LONGEST_NAME, description="The `following` of the page before.")]
 RowPlace = Annotated[str, Meta(pattern=r"^[0-9]{1,19}$", description="The `following` of the page before.")]
 Limit = Annotated[int, Meta(ge=1, le=connections.LARGEST_PAGE, description="How many are given at most.")]
 AuditLimit = Annotated[int, Meta(ge=1, le=audit_queries.LARGEST_PAGE, description="How many are given at most.")]
-Instant = Annotated[datetime, Meta(tz=True)]
-Text = Annotated[str, _shown(maxLength=LONGEST_NAME)]
-UserId = Annotated[Text, Meta(description="The user ID of who did it.")]
+Instant = Annotated[str, _shown(format="date-time")]
+Text = Annotated[str, Meta(max_length=LONGEST_NAME)]
+UserId = Annotated[str, Meta(max_length=LONGEST_NAME, description="The user ID of who did it.")]
 Username = Annotated[str, Meta(max_length=LONGEST_USERNAME, description="The user name of who did it.")]
 
 
