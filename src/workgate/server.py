@@ -167,7 +167,7 @@ class Workgate:
         of_pages = partial(CrossOrigin, directory=parts.directory, applications=parts.applications)
         endpoints |= {path: of_pages(endpoints[path], methods=methods) for path, methods in METHODS_OF_PAGES.items()}
         admin = AdminApi(parts.directory, parts.sessions, self._admin_services())  # no other origin's page calls it
-        below = {"/attask/": of_pages(attask, methods=METHODS_OF_API), f"{ADMIN_PATH}/": admin}
+        below: dict[str, ASGIApp] = {"/attask/": of_pages(attask, methods=METHODS_OF_API), f"{ADMIN_PATH}/": admin}
         return Front(endpoints, below=below, site=site)
 
     async def ready(self) -> None:

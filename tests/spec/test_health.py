@@ -13,6 +13,7 @@ from workgate.ops.settings import Settings
 from workgate.server import Workgate
 from workgate.service.health import WatchedClock
 from workgate.testing import StandIn
+from workgate.web.api.routes import ADMIN_PATH
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,9 @@ def test_a_clock_that_was_set(tmp_path: Path) -> None:
                     refused = await http.post(path)
                     assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
                 assert (await http.get(PROJECTS)).status_code == 503
+                refused = await http.get(f"{ADMIN_PATH}/applications")
+                assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
+                assert refused.headers["retry-after"] == "2"
                 assert (await http.get("/login")).status_code == 503
                 assert (await http.get("/readyz")).json() == {"ready": False, "reasons": ["clock"]}
                 assert (await http.get("/livez")).status_code == 200

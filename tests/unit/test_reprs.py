@@ -11,12 +11,13 @@ from workgate.crypto.keys import Key, KeyRing
 from workgate.crypto.tokens import PresentedToken, TokenKind, TokenValue, read_token
 from workgate.domain.accounts import Environment, SignInRecord
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId, RowId
-from workgate.domain.oauth import ClientSecret
+from workgate.domain.oauth import ApplicationKey, ClientSecret
 from workgate.oauth.client_auth import AuthenticatedClient, Credentials, present, secret_digest
 from workgate.oauth.tokens import TokenAnswer
 from workgate.service.applications import Registered
 from workgate.service.authorize import SendBack
 from workgate.service.clients import Client, ClientRequest
+from workgate.service.descriptions import show_new_secret, show_pair, show_registered
 
 SECRET = "correct-Horse_battery.staple-0123456789"
 PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"
@@ -33,6 +34,17 @@ TOKEN = a_mint().derive(
 TEXT = TOKEN.reveal()
 CLIENT_SECRET = ClientSecret(RowId(1), DIGEST, "6789", "", NOW, None)
 APPLICATION = an_application(secrets=(CLIENT_SECRET,))
+KEY = ApplicationKey(
+    environment_id=EnvironmentId(7),
+    client_id=APPLICATION.client_id,
+    key_id=RowId(1),
+    user_id=ObjectId("a" * 32),
+    note="",
+    public_key="",
+    fingerprint="",
+    bits=2048,
+    created_at=NOW,
+)
 ACME = Environment(EnvironmentId(7), ObjectId("a" * 32), "acme", "my", "Acme", 1800, 36_000)
 
 
@@ -89,6 +101,9 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Registered": lambda: Registered(APPLICATION, SECRET),
     "SendBack": lambda: SendBack(f"https://client.example/callback?code={TEXT}"),
     "Call": api_call,
+    "NewSecret": lambda: show_new_secret(APPLICATION.client_id, CLIENT_SECRET, SECRET),
+    "NewlyRegistered": lambda: show_registered(APPLICATION, SECRET, NOW),
+    "GeneratedPair": lambda: show_pair(KEY, SECRET),
 }
 
 

@@ -1,5 +1,6 @@
 """Operations on the audit log: pages with filters, and all of it as JSON lines."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
@@ -43,6 +44,8 @@ async def _chunks(records: AsyncIterator[AuditRecord]) -> AsyncIterator[bytes]:
         if len(lines) == _LINES_AT_ONCE:
             yield b"".join(lines)
             lines.clear()
+            # Neither reading nor sending need ever wait: give others their turn, and notice who has gone.
+            await asyncio.sleep(0)
     yield b"".join(lines)
 
 
