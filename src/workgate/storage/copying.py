@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Table, bindparam, delete, func, insert, select, true, tuple_
+from sqlalchemy import Boolean, Table, bindparam, delete, func, insert, select, tuple_
 
 from workgate.domain.ports import StoreUnavailable
 from workgate.storage.engine import Change, Engine, given
@@ -66,9 +66,7 @@ async def sum_of(engine: Engine, table: Table) -> TableSum:
 async def _copy(source: Engine, target: Engine, table: Table) -> TableSum:
     columns = list(table.columns)
     key = {column.name: column for column in table.primary_key}
-    row = insert(table).from_select(
-        [column.name for column in columns], select(*(given(column) for column in columns)).where(true())
-    )
+    row = insert(table).values({column.name: given(column) for column in columns})
     put = target.operation(row, key=key)
     count = total = 0
     async for rows in _windows(source, table):

@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.sql import ClauseElement, Select
+from sqlalchemy.sql import ClauseElement, ColumnElement, Select
+from sqlalchemy.sql.dml import UpdateBase
 
 from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import AlreadyExists, OutcomeUnknown, StoreUnavailable
@@ -98,8 +99,11 @@ class PostgresEngine:
         kind = Kind(tuple(parameters_of(statement)), partial(read_of, statement))
         return PostgresLookup(self._gathering(kind, key=(), attempts=2))
 
-    def operation(self, *steps: ClauseElement, key: Key) -> "PostgresOperation":
+    def operation(
+        self, first: UpdateBase, *rest: ClauseElement, key: Key, tells: Sequence[ColumnElement[Any]] = ()
+    ) -> "PostgresOperation":
         """Compile a change; see ``Engine``."""
+        steps = (first.returning(*tells) if tells else first, *rest)
         kind = Kind(tuple(change_parameters(steps)), partial(change_of, steps, key))
         return PostgresOperation(self._gathering(kind, key=tuple(key), attempts=1))
 
