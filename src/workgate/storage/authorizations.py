@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Insert, String, and_, insert, literal_column, null, select, update
+from sqlalchemy import Insert, String, and_, literal_column, null, select, update
+from sqlalchemy.dialects.postgresql import insert  # whose "on conflict" SQLite writes alike
 from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SessionLimits, SessionOrigin
@@ -59,9 +60,9 @@ class SqlAuthorizationStore:
         self._read = engine.lookup(_read_authorization())
         row = [given(table.c[name], "row_id" if name == "authorization_id" else name) for name in _COLUMNS]
         self._begin = engine.operation(
-            insert(table).from_select(
-                list(_COLUMNS), select(*row).where(~select(table.c.status).where(_this_row).exists())
-            ),
+            insert(table)
+            .values(dict(zip(_COLUMNS, row, strict=True)))
+            .on_conflict_do_nothing(index_elements=[column.name for column in table.primary_key]),
             _append(AuditEvent.CONSENT_GIVEN, now=given(table.c.consented_at)),
             key=_KEY,
         )
