@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 LARGEST_HEAD = 64 * 1024
 _LARGEST_REQUEST = 1024 * 1024
+_LONGEST_PIPELINE = 64
 # RFC 9110 §5.1 and §5.5: names as they are written here, and values without control characters.
 _IN_NAMES = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 _NOT_IN_VALUES = bytes([*range(9), *range(10, 32), 127])
@@ -68,7 +69,7 @@ class Exchange(RequestResponseCycle):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """For how many seconds a connection may owe us the rest of a request's head, and of its body."""
+    """For how many seconds a connection may owe us the rest of a request's head, and of its body, or not read on."""
 
     head_seconds: int = 10
     body_seconds: int = 30
@@ -85,6 +86,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     _owed = _Owed.HEAD
     _owed_for = 0
+    _unread_for = 0
     _received = 0
     _idle_since: float | None = None
 
@@ -111,7 +113,13 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def second_passed(self, patience: Patience) -> None:
-        """Close the connection if its request is overdue. One round over all connections is cheaper than timers."""
+        """Close the connection if its request is overdue, or our answer is not read.
+
+        One round over all connections is cheaper than timers.
+        """
+        self._unread_for = self._unread_for + 1 if self.flow.write_paused else 0
+        if self._unread_for > patience.body_seconds:
+            self.transport.abort()
         if self._owed is _Owed.NOTHING:
             return
         self._owed_for += 1
@@ -154,19 +162,21 @@ class BoundedHttp(HttpToolsProtocol):
         if previous is None or previous.response_complete:  # type: ignore[redundant-expr]  # before the first it is None
             self._start_asgi_task(self.cycle, self.app)
         else:
-            # A pipelined request waits for the answer to the one before.
+            # A pipelined request waits for the answer to the one before; nobody needs more of them than browsers sent.
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+            if len(self.pipeline) > _LONGEST_PIPELINE:
+                self.transport.abort()
 
     def on_response_complete(self) -> None:
         """Go on with the next request that waits, or note since when there is none."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
+        self.flow.resume_reading()
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._look_again_after(self.timeout_keep_alive)

@@ -75,15 +75,23 @@ def load_keys(settings: Settings, entropy: Entropy) -> Keys:
     """
     if settings.keys is not None and not settings.keys.startswith("file:"):
         return Keys(parse_key_ring(settings.keys), None)
-    path = settings.embedded_path
-    if settings.keys is not None:
-        folder = path.parent if path is not None else Path()
-        file = KeyFile(folder / settings.keys.removeprefix("file:"))
-    elif path is not None:
-        file = KeyFile(path.with_suffix(".keys"))
-    else:
-        raise KeyRingError("with PostgreSQL the key ring must be named: WORKGATE_KEYS=file:/path/of/workgate.keys")
+    file = key_file(settings)
     return Keys(file.load(entropy), file)
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """Where the key ring is, made or not.
+
+    Raises:
+        KeyRingError: the settings name no file.
+    """
+    path = settings.embedded_path
+    if settings.keys is not None and settings.keys.startswith("file:"):
+        folder = path.parent if path is not None else Path()
+        return KeyFile(folder / settings.keys.removeprefix("file:"))
+    if path is not None and settings.keys is None:
+        return KeyFile(path.with_suffix(".keys"))
+    raise KeyRingError("with PostgreSQL the key ring must be named: WORKGATE_KEYS=file:/path/of/workgate.keys")
 
 
 def open_database(settings: Settings, now: Milliseconds) -> Database:
@@ -171,8 +179,21 @@ class Workgate:
         return Front(endpoints, below=below, site=site)
 
     async def ready(self) -> None:
-        """Make sure that the database can be used. Raises ``StoreUnavailable``, which says what to do."""
+        """Make sure that the database can be used, and that the key ring is its own.
+
+        Raises:
+            StoreUnavailable: the database cannot be used; the message says what to do.
+            KeyRingError: a node among others was started without their key ring.
+        """
         await require_schema(self.database)
+        file = self.keys.file
+        just_made = file is not None and file.made and self.settings.embedded_path is None
+        if file is not None and just_made and await self.database.installation.has_issued():
+            file.path.unlink()
+            raise KeyRingError(
+                f"there is no key file {file.path}, and tokens of this database are out: put the other nodes' key "
+                "ring there; if it is lost, 'workgate keys create' makes one, and everybody signs in again"
+            )
 
     async def close(self) -> None:
         """Write what is under way, then close."""
@@ -189,12 +210,17 @@ class Workgate:
                 self.health.keys_readable = False
                 log_refusal(event="key_ring_unusable", error=str(error))
 
+    async def watch_keys(self) -> None:
+        """Once a second, whatever the database does: read changed keys."""
+        while True:
+            await asyncio.sleep(_UPKEEP_SECONDS)
+            self.refresh_keys()
+
     async def upkeep(self) -> None:
-        """Once a second: read changed keys, look at the clock, and clean up one window of each table if it is on us."""
+        """Once a second: look at the clock, and clean up one window of each table if it is on us."""
         while True:
             await asyncio.sleep(_UPKEEP_SECONDS)
             try:
-                self.refresh_keys()
                 await self._settle_clock()
                 if await self.lease.held():
                     await self.database.sweeper.step(self.clock.now())
@@ -212,12 +238,13 @@ class Workgate:
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         del app
         await self._settle_clock()
-        upkeep = asyncio.create_task(self.upkeep())
+        tasks = [asyncio.create_task(self.upkeep()), asyncio.create_task(self.watch_keys())]
         try:
             yield
         finally:
-            upkeep.cancel()
-            await asyncio.wait([upkeep])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             with contextlib.suppress(StoreUnavailable):
                 await self.lease.release()
             await self.close()

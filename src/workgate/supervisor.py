@@ -208,18 +208,17 @@ class Supervisor:
                 return
 
     def _start(self, slot: _Slot, *, successor: bool = False) -> None:
-        ours, theirs = socket.socketpair()
         slot.due = None
         sys.stdout.flush()
         sys.stderr.flush()
-        # A signal must find either the supervisor's handlers or the worker's, not ours in the worker.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        pid = os.fork()
-        if pid == 0:
-            ours.close()
-            self._become_worker(slot, theirs)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        theirs.close()
+        try:
+            pid, ours = self._fork(slot)
+        except OSError as error:
+            # No memory, no processes or no descriptors left: the others serve on, and this one is tried again.
+            log_refusal(event="worker_not_started", reason=f"worker {slot.number}: {error.strerror}")
+            if not successor:
+                slot.due = time.monotonic() + _LONGEST_PAUSE
+            return
         worker = _Worker(slot, pid, ours, time.monotonic())
         if successor:
             slot.successor = worker
@@ -227,6 +226,24 @@ class Supervisor:
             slot.worker = worker
         self._workers.add(worker)
         self._selector.register(ours, selectors.EVENT_READ, worker)
+
+    def _fork(self, slot: _Slot) -> tuple[int, socket.socket]:
+        """Begin a worker; its process and our end of the line to it. Raises ``OSError``."""
+        ours, theirs = socket.socketpair()
+        # A signal must find either the supervisor's handlers or the worker's, not ours in the worker.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                ours.close()
+                self._become_worker(slot, theirs)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            theirs.close()
+        return pid, ours
 
     def _become_worker(self, slot: _Slot, line: socket.socket) -> None:
         """In the new process: be a worker, and never return."""

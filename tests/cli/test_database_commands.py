@@ -112,3 +112,28 @@ def test_nothing_to_copy(source: str, postgres_url: str, tmp_path: Path) -> None
     complaint = forked("copy", "--from", source, "--to", postgres_url, folder=tmp_path).complaint
     assert "there is no database" in complaint or "the database to copy is empty" in complaint
     assert not (tmp_path / "missing.db").exists()
+
+
+def test_a_node_without_the_others_key_ring_does_not_serve(postgres: Cluster, tmp_path: Path) -> None:
+    with worlds_on(lambda: migrated(postgres)), a_world() as world:
+        _tokens(world)
+        url = world.stand_in.workgate.settings.database_url
+    missing = tmp_path / "not-mounted.keys"
+    settings = {"database_url": url, "keys": f"file:{missing}"}
+    for command in (("serve", "--port", "0"), ("app", "list", "--org", "acme")):
+        complaint = forked(*command, folder=tmp_path, **settings).complaint
+        assert "there is no key file" in complaint
+        assert "workgate keys create" in complaint
+        assert not missing.exists()
+    assert forked("keys", "create", "--json", folder=tmp_path, **settings).json["keys"] == [1]
+    assert "there is a key ring already" in forked("keys", "create", folder=tmp_path, **settings).complaint
+    with ServerProcess(tmp_path, **settings) as server, server.client() as http:
+        assert http.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("password", ["s3cr/et", "s3cr#et", "s3cr?et"])
+def test_a_password_is_not_shown_where_it_makes_an_address_malformed(password: str, tmp_path: Path) -> None:
+    address = f"postgresql://workgate:{password}@db.internal:5432/workgate"
+    ran = forked("migrate", "--database", address, folder=tmp_path)
+    assert ran.code != 0
+    assert "s3cr" not in ran.err + ran.out

@@ -1,12 +1,15 @@
 """What the ports promise of codes, refresh tokens and sessions, losing races included, on every engine."""
 
 import pytest
+from sqlalchemy import delete, update
 from tests.contract.kit import DAY, HOUR, Stores, at, limits
 
 from workgate.domain.accounts import SESSION_SLOTS, SessionOrigin, why_dead
 from workgate.domain.audit import AuditEvent
 from workgate.domain.ids import RowId
 from workgate.domain.oauth import AuthorizationStatus
+from workgate.storage.schema import metadata
+from workgate.storage.windows import in_windows
 
 MANY = 50
 
@@ -275,3 +278,21 @@ def test_a_change_is_on_the_audit_log_if_it_happened(stores: Stores) -> None:
             "192.0.2.1",
             at(0),
         )
+
+
+def test_whether_anything_was_issued(stores: Stores) -> None:
+    has_issued = stores.database.installation.has_issued
+    assert stores.run(has_issued()) is False
+    stores.pending()
+    assert stores.run(has_issued()) is True
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 6, 7])
+def test_a_large_change_reaches_every_row_in_windows(stores: Stores, rows: int) -> None:
+    seen = [stores.active() for _ in range(rows)]
+    engine, table = stores.database.engine, metadata.tables["authorizations"]
+    touched = in_windows(engine, table, lambda these: update(table).where(these).values(generation=9), {}, size=3)
+    assert stores.run(touched) == rows
+    assert {stores.read(one.authorization_id).generation for one in seen} <= {9}
+    assert stores.run(in_windows(engine, table, delete(table).where, {}, size=3)) == rows
+    assert stores.count("authorizations") == 0

@@ -123,3 +123,25 @@ def test_everything_is_sent_once_in_batches_of_known_sizes(rows: list[int]) -> N
         await gathering.finish()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_nobody_waits_for_statements_that_are_over(turns: int) -> None:
+    """Four end in one turn of the loop: whoever asks some turns later is sent, in whichever turn that is."""
+
+    async def run() -> None:
+        sent = Sent(is_open=False)
+        gathering = Gathering(sent, ("row",))
+        for row in range(4):
+            sent.began.clear()
+            gathering.add(asked(row))
+            await sent.began.wait()
+        sent.gate.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        late = asked(9)
+        gathering.add(late)
+        assert await answered(late) == [9]
+        await gathering.finish()
+
+    asyncio.run(run())

@@ -47,6 +47,10 @@ class Database:
             raise StoreUnavailable("down")
         return self.time
 
+    async def has_issued(self) -> bool:
+        """Nobody asks for it here."""
+        raise NotImplementedError
+
     async def raise_epoch(self, now: Milliseconds) -> int:
         """Nobody asks for it here."""
         raise NotImplementedError
@@ -143,3 +147,15 @@ def test_an_embedded_databases_node_believes_its_clock(machine: Machine) -> None
     assert asyncio.run(health.unfit()) == [Unfit.CLOCK]
     assert asyncio.run(health.settle()) is True
     assert health.now() == later(-3600)
+
+
+def test_a_clock_that_is_set_while_the_database_answers(machine: Machine) -> None:
+    class SetMeanwhile(Database):
+        async def database_time(self) -> Milliseconds | None:
+            machine.set(3600)
+            return later(1800)
+
+    health = Health(machine.clock, SetMeanwhile())
+    assert asyncio.run(health.settle()) is False
+    with pytest.raises(StoreUnavailable):
+        health.now()

@@ -1,6 +1,7 @@
 """The protocol under the server: what leaves in one write, what goes uvicorn's way, and when a connection ends."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -206,3 +207,38 @@ def test_a_large_request_does_not_count_for_the_next_one() -> None:
 
     heads = served(Answers(answer(b"ok"), answer(b"ok"), answer(b"ok")), client)
     assert [head.split(b"\r\n")[0] for head in heads] == [b"HTTP/1.1 200 OK"] * 3
+
+
+def test_a_pipeline_without_end_is_cut_off() -> None:
+    app = Answers(*(answer(b"ok") for _ in range(5000)))
+
+    async def client(connect: Connect) -> bytes:
+        reader, writer = await connect()
+        with contextlib.suppress(ConnectionError):
+            for _ in range(50):
+                writer.write(GET * 100)
+                await writer.drain()
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            received = await reader.read()
+        return received
+
+    received = served(app, client)
+    assert len(app.scopes) < 200
+    assert received.count(b"HTTP/1.1 200 OK") < 200
+
+
+def test_a_few_pipelined_requests_are_answered_in_order() -> None:
+    app = Answers(*(answer(b"%02d" % n) for n in range(10)))
+
+    async def client(connect: Connect) -> list[bytes]:
+        reader, writer = await connect()
+        writer.write(GET * 10)
+        bodies = []
+        for _ in range(10):
+            await reader.readuntil(b"\r\n\r\n")
+            bodies.append(await reader.readexactly(2))
+        writer.close()
+        return bodies
+
+    assert served(app, client) == [b"%02d" % n for n in range(10)]

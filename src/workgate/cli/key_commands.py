@@ -1,13 +1,14 @@
 """``workgate keys`` and ``workgate epoch``."""
 
+import os
 from typing import Annotated, Any
 
 import typer
 
-from workgate.cli.context import AsJson, Database, run, show
+from workgate.cli.context import FAILURES, AsJson, Database, fail, run, settings_for, show
 from workgate.domain.ids import Milliseconds
 from workgate.domain.problems import Problem
-from workgate.server import Workgate
+from workgate.server import Workgate, key_file
 from workgate.storage.keyfile import KeyFile
 
 keys = typer.Typer(no_args_is_help=True)
@@ -15,6 +16,21 @@ epoch = typer.Typer(no_args_is_help=True)
 
 _HEAD_START = Milliseconds(10_000)
 """A new key is used this much later, so that every process has read the file by then."""
+
+
+@keys.command("create")
+def create(database: Database = None, as_json: AsJson = False) -> None:
+    """Make a key ring where there is none. Tokens that were made under another one are worth nothing under it."""
+    settings = settings_for(database)
+    try:
+        file = key_file(settings)
+        ring = file.load(os.urandom)
+    except FAILURES as error:
+        fail(str(error))
+    if not file.made:
+        fail(f"there is a key ring already: {file.path}")
+    result = {"path": str(file.path), "keys": [key.key_id for key in ring.keys]}
+    show(as_json, result, f"{file.path} holds a new key ring: give every node a copy")
 
 
 @keys.command("rotate")

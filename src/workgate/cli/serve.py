@@ -54,6 +54,15 @@ def serve(
         raise typer.Exit(status)
 
 
+async def _try(settings: Settings) -> None:
+    """See whether PostgreSQL can be used, so that what is wrong is said in one line. Connections belong to a loop."""
+    workgate = Workgate(settings, clock=SystemClock())
+    try:
+        await workgate.ready()
+    finally:
+        await workgate.close()
+
+
 def _serve(
     settings: Settings,
     listener: socket.socket,
@@ -62,8 +71,9 @@ def _serve(
     supervisor: socket.socket | None = None,
 ) -> int:
     try:
+        if settings.embedded_path is None:
+            asyncio.run(_try(settings))
         workgate = Workgate(settings, clock=SystemClock())
-        asyncio.run(workgate.ready())
     except _UNUSABLE as error:
         complain(str(error))
         return 1

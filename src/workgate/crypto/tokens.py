@@ -81,7 +81,7 @@ def read_token(kind: TokenKind, text: str) -> PresentedToken | None:
     if len(raw) != _RAW_BYTES:  # padding took a letter's place
         return None
     key_id, row_id, generation = _NAME.unpack_from(raw)
-    if row_id >> 63:
+    if row_id >> 63 or generation >> 31:
         return None
     return PresentedToken(kind, key_id, RowId(row_id), generation, raw[_NAME.size :])
 

@@ -339,6 +339,9 @@ class InstallationStore(Protocol):
     async def raise_epoch(self, now: Milliseconds) -> int:
         """End every code, session and refresh token issued so far; gives the new epoch."""
 
+    async def has_issued(self) -> bool:
+        """Whether any code, session or refresh token is out, ended or not."""
+
     async def database_time(self) -> Milliseconds | None:
         """Read the database's own clock, or None if it has none; either way the database has answered."""
 

@@ -50,9 +50,13 @@ class WatchedClock:
             self._moved = True
         return self._moved
 
+    def stand(self) -> int:
+        """How far, in nanoseconds, the time is from the steady one: that changes only when somebody sets it."""
+        return self._wall() - self._steady()
+
     def accept(self) -> None:
         """Take the time as it is now for right."""
-        difference = self._wall() - self._steady()
+        difference = self.stand()
         self._lowest = difference - TOLERANCE * _NANOSECONDS
         self._highest = difference + TOLERANCE * _NANOSECONDS
         self._moved = False
@@ -107,8 +111,9 @@ class Health:
         """
         if self._watched is None or not self._must_compare():
             return None
-        if await self._doubt() is not None:
-            return False
+        stand = self._watched.stand()
+        if await self._doubt() is not None or abs(self._watched.stand() - stand) > TOLERANCE * _NANOSECONDS:
+            return False  # wrong, or set once more while the database was answering
         self._watched.accept()
         self._compared = True
         return True

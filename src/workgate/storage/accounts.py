@@ -9,7 +9,8 @@ from workgate.domain.accounts import Environment, SignInRecord, User, username_k
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId
 from workgate.domain.oauth import AuthorizationStatus
 from workgate.storage.engine import Change, Engine, Row, given
-from workgate.storage.schema import authorizations, environments, installation, users
+from workgate.storage.schema import authorizations, environments, installation, sessions, users
+from workgate.storage.windows import in_windows
 
 _ENVIRONMENT_COLUMNS = [
     environments.c[name]
@@ -68,20 +69,28 @@ class SqlInstallationStore:
         self._raise = engine.prepare(
             update(installation).values(epoch=installation.c.epoch + 1).returning(installation.c.epoch)
         )
-        # Nobody can use these rows any more: as revoked ones they are cleaned up.
-        revoked = AuthorizationStatus.REVOKED.value
-        self._revoke_all = engine.prepare(
-            update(authorizations)
-            .where(authorizations.c.status != revoked)
-            .values(status=revoked, revoked_at=given(authorizations.c.revoked_at, "now"))
-        )
+        tables = (authorizations, sessions)
+        self._any = [engine.prepare(select(table.c.environment_id).limit(1)) for table in tables]
 
     async def raise_epoch(self, now: Milliseconds) -> int:
         """End every token issued so far; see the port."""
-        rows = await self._engine.apply(Change(((self._raise, {}), (self._revoke_all, {"now": now}))))
+        rows = await self._engine.apply(Change(((self._raise, {}),)))
         if rows is None:
             raise LookupError("the installation's row is missing")
+        # With that everything has ended. Nobody can use these rows any more: as revoked ones they are cleaned up.
+        revoked = AuthorizationStatus.REVOKED.value
+        over = {"status": revoked, "revoked_at": given(authorizations.c.revoked_at, "now")}
+        await in_windows(
+            self._engine,
+            authorizations,
+            lambda these: update(authorizations).where(these, authorizations.c.status != revoked).values(over),
+            {"now": now},
+        )
         return int(rows[0][0])
+
+    async def has_issued(self) -> bool:
+        """Whether any token is out; see the port."""
+        return any([await self._engine.fetch(statement, {}) for statement in self._any])
 
     async def database_time(self) -> Milliseconds | None:
         """Read the database's own clock; see the port."""

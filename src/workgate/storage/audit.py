@@ -5,7 +5,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Insert, Subquery, and_, bindparam, insert, or_, select, true
+from sqlalchemy import Insert, Subquery, and_, bindparam, insert, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.audit import AuditEvent, AuditFilter, AuditPage, AuditRecord
@@ -28,8 +28,7 @@ def append_record(**known: ColumnElement[Any]) -> Insert:
     Args:
         known: columns that the operation knows otherwise than as a parameter of the column's name.
     """
-    values = [known.get(name, given(table.c[name])) for name in _COLUMNS]
-    return insert(table).from_select(list(_COLUMNS), select(*values).where(true()))
+    return insert(table).values({name: known.get(name, given(table.c[name])) for name in _COLUMNS})
 
 
 def record_values(record: AuditRecord) -> dict[str, object]:

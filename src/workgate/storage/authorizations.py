@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Insert, String, and_, insert, literal_column, null, select, update
+from sqlalchemy import Insert, String, and_, literal_column, null, select, update
+from sqlalchemy.dialects.postgresql import insert  # whose "on conflict" SQLite writes alike
 from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SessionLimits, SessionOrigin
@@ -46,8 +47,8 @@ _this_generation: ColumnElement[bool] = and_(
 )
 _now = given(table.c.active_at, "now")
 _KEY = {"environment_id": table.c.environment_id, "row_id": table.c.authorization_id}
-_PASSED_ON = (table.c.session_sequence.label("sequence"), table.c.user_id, table.c.client_id, table.c.salt)
-"""What the row tells to the steps that follow: the session and the record are of the same user and client."""
+_TELLS = (table.c.session_sequence.label("sequence"), table.c.user_id, table.c.client_id, table.c.salt)
+"""What the row tells to the steps that follow: its session and its record are of the same user and client."""
 _OVER = {"status": _REVOKED, "revoked_at": _now}
 
 
@@ -59,9 +60,9 @@ class SqlAuthorizationStore:
         self._read = engine.lookup(_read_authorization())
         row = [given(table.c[name], "row_id" if name == "authorization_id" else name) for name in _COLUMNS]
         self._begin = engine.operation(
-            insert(table).from_select(
-                list(_COLUMNS), select(*row).where(~select(table.c.status).where(_this_row).exists())
-            ),
+            insert(table)
+            .values(dict(zip(_COLUMNS, row, strict=True)))
+            .on_conflict_do_nothing(index_elements=[column.name for column in table.primary_key]),
             _append(AuditEvent.CONSENT_GIVEN, now=given(table.c.consented_at)),
             key=_KEY,
         )
@@ -70,26 +71,27 @@ class SqlAuthorizationStore:
         self._redeem = engine.operation(
             update(table)
             .where(_this_row, table.c.status == _PENDING, table.c.code_expires_at > _now)
-            .values(status=_ACTIVE, generation=1, key_id=key_id, **next_session)
-            .returning(*_PASSED_ON),
+            .values(status=_ACTIVE, generation=1, key_id=key_id, **next_session),
             _open_session(),
             _append(AuditEvent.CODE_REDEEMED),
             key=_KEY,
+            tells=_TELLS,
         )
         self._rotate = engine.operation(
             update(table)
             .where(_this_generation, table.c.session_sequence == given(table.c.session_sequence, "seen_sequence"))
-            .values(generation=table.c.generation + 1, key_id=key_id, rotated_at=_now, **next_session)
-            .returning(*_PASSED_ON),
+            .values(generation=table.c.generation + 1, key_id=key_id, rotated_at=_now, **next_session),
             _open_session(),
             _append(AuditEvent.TOKEN_REFRESHED),
             key=_KEY,
+            tells=_TELLS,
         )
         self._renew = engine.operation(
-            update(table).where(_this_generation).values(next_session).returning(*_PASSED_ON),
+            update(table).where(_this_generation).values(next_session),
             _open_session(),
             _append(AuditEvent.TOKEN_REFRESHED),
             key=_KEY,
+            tells=_TELLS,
         )
         self._revoke = engine.operation(
             update(table).where(_this_row, table.c.status != _REVOKED).values(_OVER), append_record(), key=_KEY
@@ -203,7 +205,7 @@ class SqlAuthorizationStore:
         note: AuditNote,
     ) -> bool:
         """Consume the code and open session 1; see the port."""
-        values = _values(authorization, now, limits, note)
+        values = _values(authorization, now, limits, note) | _told(authorization)
         values["key"] = key_id
         return await self._redeem(values) is not None
 
@@ -219,7 +221,7 @@ class SqlAuthorizationStore:
         note: AuditNote,
     ) -> bool:
         """Advance by one generation; see the port."""
-        values = _values(authorization, now, limits, note)
+        values = _values(authorization, now, limits, note) | _told(authorization)
         values["key"] = key_id
         values["seen_sequence"] = authorization.session_sequence
         values["consented_after"] = consented_after
@@ -280,6 +282,16 @@ def _values(
         "absolute_expires_at": limits.absolute_expires_at,
         "event_id": note.event_id,
         "address": note.address,
+    }
+
+
+def _told(authorization: Authorization) -> dict[str, object]:
+    """What the row will tell, as far as it is certain: where the sequence is part of the condition, or is 0."""
+    return {
+        "sequence": authorization.session_sequence + 1,
+        "user_id": authorization.user_id,
+        "client_id": authorization.client_id,
+        "salt": authorization.salt,
     }
 
 

@@ -11,7 +11,7 @@ Rows of values, not arrays: unnesting an array for each parameter cost PostgreSQ
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, Insert, Integer, Select, String, Text, and_, column, literal_column, select
+from sqlalchemy import CTE, Insert, Integer, Select, String, Text, and_, column, insert, literal_column, select, true
 from sqlalchemy import values as sql_values
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.elements import BindParameter
@@ -113,7 +113,18 @@ def _from_input(statement: Any, rows: CTE) -> Any:  # noqa: ANN401 - the kind of
             return rows.c[element.key]
         return None
 
+    if isinstance(statement, Insert) and statement.select is None:
+        statement = _inserting_rows(statement)
     return visitors.replacement_traverse(statement, {}, replace)
+
+
+def _inserting_rows(statement: Insert) -> Insert:
+    """``INSERT … VALUES (:a, :b)`` as ``INSERT … SELECT :a, :b``, which can be of many rows."""
+    given: Any = statement._values
+    values = {str(getattr(target, "key", target)): value for target, value in given.items()}
+    made = insert(statement.table).from_select(list(values), select(*values.values()).where(true()))
+    made._post_values_clause = statement._post_values_clause
+    return made
 
 
 def _cte(statement: Any, name: str) -> CTE:  # noqa: ANN401 - an Insert, Update or Delete

@@ -19,6 +19,8 @@ from workgate.domain.ports import StoreUnavailable
 
 _LOG = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_SYNCHRONOUS = "SELECT current_setting('synchronous_commit')"
+_LIMITS_OF_TRANSACTION = ("statement_timeout", "lock_timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,14 @@ class NoConnection(StoreUnavailable):
     """There was no connection in time; nothing was sent."""
 
 
+class Overdue(StoreUnavailable):
+    """The server gave up waiting for a lock, or working; nothing was done. To try again at once would take as long."""
+
+
+class Undone(StoreUnavailable):
+    """Another change was in the way; nothing was done, and to try again at once is right."""
+
+
 class NothingTouched(Exception):
     """The first step of a change touched no row: the change is undone."""
 
@@ -70,6 +80,18 @@ class Connection:
         self.raw = raw
         self._limits = limits
         self._prepared: dict[str, Any] = {}
+        self._begin = "BEGIN"
+        if limits.pooled:
+            self._begin += "".join(f"; SET LOCAL {name} = '{limits.settings[name]}'" for name in _LIMITS_OF_TRANSACTION)
+
+    async def insist_on_disk(self) -> None:
+        """See to it that an answer leaves when its commit is on disk, whatever the database's default is."""
+        async with self.raw.transaction():  # a pooler keeps to one server for its length
+            setting = await self.raw.fetchval(_SYNCHRONOUS, timeout=self._limits.connect)
+        if setting == "off" and self._limits.pooled:
+            self._begin += "; SET LOCAL synchronous_commit = on"
+        elif setting == "off":
+            await self.raw.execute("SET synchronous_commit = on", timeout=self._limits.connect)
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> tuple[Sequence[Sequence[Any]], int]:
         """Execute a statement by itself; gives its rows, and how many it touched."""
@@ -98,11 +120,7 @@ class Connection:
         It is rolled back where the block is left by ``NothingTouched`` or an error of the server. After any other
         error the connection is not to be used again.
         """
-        begin = "BEGIN"
-        if self._limits.pooled:
-            limits = self._limits.settings
-            begin += "".join(f"; SET LOCAL {name} = '{limits[name]}'" for name in ("statement_timeout", "lock_timeout"))
-        await self.raw.execute(begin, timeout=self._limits.answer)
+        await self.raw.execute(self._begin, timeout=self._limits.answer)
         try:
             yield
         except (NothingTouched, asyncpg.PostgresError):

@@ -14,11 +14,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Table, bindparam, delete, func, insert, select, true, tuple_
+from sqlalchemy import Boolean, Table, bindparam, delete, func, insert, select, tuple_
 
 from workgate.domain.ports import StoreUnavailable
-from workgate.storage.engine import Change, Engine, given
+from workgate.storage.engine import Engine, given
 from workgate.storage.schema import environments, leases, metadata
+from workgate.storage.windows import in_windows
 
 _WINDOW = 1000
 _MODULUS = 2**256
@@ -45,7 +46,7 @@ async def copy_installation(source: Engine, target: Engine) -> Sequence[TableSum
         raise StoreUnavailable("the database to copy to holds an installation already: name an empty one")
     sums = []
     for table in _TABLES:
-        await target.apply(Change(((target.prepare(delete(table)), {}),)))
+        await in_windows(target, table, delete(table).where, {})
         sums.append(await _copy(source, target, table))
     for table, copied in zip(_TABLES, sums, strict=True):
         if await sum_of(target, table) != copied:
@@ -66,9 +67,7 @@ async def sum_of(engine: Engine, table: Table) -> TableSum:
 async def _copy(source: Engine, target: Engine, table: Table) -> TableSum:
     columns = list(table.columns)
     key = {column.name: column for column in table.primary_key}
-    row = insert(table).from_select(
-        [column.name for column in columns], select(*(given(column) for column in columns)).where(true())
-    )
+    row = insert(table).values({column.name: given(column) for column in columns})
     put = target.operation(row, key=key)
     count = total = 0
     async for rows in _windows(source, table):

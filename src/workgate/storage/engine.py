@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Column, bindparam
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, ColumnElement
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.selectable import ReturnsRows
 
@@ -95,11 +96,12 @@ class Lookup(Protocol):
 class Operation(Protocol):
     """A conditional change of one row, and what follows from it, that a busy server makes all the time.
 
-    What the first step returns is known to the following ones under its labels.
+    What its row tells is known to the following steps, under the labels of that. A caller who knows all of it already
+    may give it too: an engine that finds it there need not ask.
     """
 
     async def __call__(self, values: Values) -> Row | None:
-        """Make it durably; the row that the first step returned, or None: it touched none, nothing was changed.
+        """Make it durably; what the row told, or some row where it was not asked. None: nothing was changed.
 
         Raises:
             AlreadyExists: a key is taken; nothing was changed.
@@ -119,8 +121,17 @@ class Engine(Protocol):
     def lookup(self, statement: ClauseElement) -> Lookup:
         """Compile a read whose every parameter is ``given``; none of them may stand in a join's condition."""
 
-    def operation(self, *steps: ClauseElement, key: Key) -> Operation:
-        """Compile a change whose every parameter is ``given``; ``key`` is the row that its first step decides about."""
+    def operation(
+        self, first: UpdateBase, *rest: ClauseElement, key: Key, tells: Sequence[ColumnElement[Any]] = ()
+    ) -> Operation:
+        """Compile a change whose every parameter is ``given``.
+
+        Args:
+            first: the step that decides: it touches one row, or none and then nothing happens.
+            rest: the steps that follow.
+            key: which row it is.
+            tells: what that row tells, afterwards, to the following steps and the caller.
+        """
 
     async def fetch(self, statement: Prepared, values: Values) -> Sequence[Row]:
         """Read rows of what is committed. Raises ``StoreUnavailable``."""

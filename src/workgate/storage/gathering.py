@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
+from typing import cast
 
 from workgate.domain.ports import StoreUnavailable
 from workgate.storage.engine import Row, Values
@@ -81,7 +82,10 @@ class Gathering:
 
     async def finish(self) -> None:
         """Wait until everything was sent and answered."""
-        while self._tasks:
+        loop = asyncio.get_running_loop()
+        while self._tasks or self._waiting:
+            if not self._tasks:
+                self._start(loop)
             await asyncio.wait(self._tasks)
         if self._timer is not None:
             self._timer.cancel()
@@ -98,12 +102,15 @@ class Gathering:
         self._sent_at = loop.time()
         task = loop.create_task(self._carry(loop))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _carry(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting:
-            self._sent_at = loop.time()
-            await self._send(self._take)
+        try:
+            while self._waiting:
+                self._sent_at = loop.time()
+                await self._send(self._take)
+        finally:
+            # In this very turn of the loop: whoever asks in the next one must not wait for one that is over.
+            self._tasks.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
     def _take(self) -> list[Asked]:
         """The next batch, in the order of its rows: whoever locks several does so in the same order as others."""

@@ -12,6 +12,8 @@ from workgate.domain.ids import Entropy
 class KeyFile:
     """A key ring's file.
 
+    ``made`` says whether it was this object that made it.
+
     Args:
         path: where it is, or where it is made on first use.
     """
@@ -19,6 +21,7 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stamp: tuple[int, int] | None = None
+        self.made = False
 
     def load(self, entropy: Entropy) -> KeyRing:
         """Read the ring; make a new one if there is no file.
@@ -76,6 +79,7 @@ class KeyFile:
         _write(temporary, ring)
         try:
             os.link(temporary, self.path)
+            self.made = True
         except FileExistsError:
             pass
         finally:

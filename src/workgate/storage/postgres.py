@@ -16,19 +16,30 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.sql import ClauseElement, Select
+from sqlalchemy.sql import ClauseElement, ColumnElement, Select
+from sqlalchemy.sql.dml import UpdateBase
 
 from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import AlreadyExists, OutcomeUnknown, StoreUnavailable
 from workgate.storage.batches import change_of, change_parameters, parameters_of, read_of
-from workgate.storage.connections import Connection, Connections, NoConnection, NothingTouched, PostgresLimits
+from workgate.storage.connections import (
+    Connection,
+    Connections,
+    NoConnection,
+    NothingTouched,
+    Overdue,
+    PostgresLimits,
+    Undone,
+)
 from workgate.storage.engine import Change, Key, Prepared, Row, Values
 from workgate.storage.gathering import Asked, Gathering, Outcome, Take
 
 _LOG = logging.getLogger(__name__)
 _TRIES_OF_POSTED = 3
-_CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-_SYNCHRONOUS = "SELECT current_setting('synchronous_commit')"
+_TRIES_OF_UNDONE = 3
+_CLOCK = (
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_setting('transaction_read_only') = 'on'"
+)
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # the library does not type it
 # After these nobody knows whether a change was made; after any other error of the server it was not.
 _LOST = (
@@ -98,8 +109,11 @@ class PostgresEngine:
         kind = Kind(tuple(parameters_of(statement)), partial(read_of, statement))
         return PostgresLookup(self._gathering(kind, key=(), attempts=2))
 
-    def operation(self, *steps: ClauseElement, key: Key) -> "PostgresOperation":
+    def operation(
+        self, first: UpdateBase, *rest: ClauseElement, key: Key, tells: Sequence[ColumnElement[Any]] = ()
+    ) -> "PostgresOperation":
         """Compile a change; see ``Engine``."""
+        steps = (first.returning(*tells) if tells else first, *rest)
         kind = Kind(tuple(change_parameters(steps)), partial(change_of, steps, key))
         return PostgresOperation(self._gathering(kind, key=tuple(key), attempts=1))
 
@@ -113,7 +127,10 @@ class PostgresEngine:
 
     async def time(self) -> Milliseconds | None:
         """The database's clock; see ``Engine``."""
-        return Milliseconds((await self._read(_CLOCK, ()))[0][0])
+        ((now, takes_no_changes),) = await self._read(_CLOCK, ())
+        if takes_no_changes:
+            raise StoreUnavailable("the database takes no changes")
+        return Milliseconds(now)
 
     async def flush(self) -> None:
         """Wait until everything that was handed over is written; see ``Engine``."""
@@ -133,14 +150,13 @@ class PostgresEngine:
             statement_cache_size=0,
             server_settings={} if limits.pooled else limits.settings,
         )
+        connection = Connection(raw, limits)
         try:
-            if not limits.pooled and await raw.fetchval(_SYNCHRONOUS, timeout=limits.connect) == "off":
-                # An answer leaves when its commit is on disk.
-                await raw.execute("SET synchronous_commit = on", timeout=limits.connect)
+            await connection.insist_on_disk()
         except BaseException:
             raw.terminate()
             raise
-        return Connection(raw, limits)
+        return connection
 
     async def _read(self, sql: str, arguments: Sequence[object]) -> Sequence[Row]:
         async def read(connection: Connection) -> Sequence[Row]:
@@ -182,6 +198,10 @@ class PostgresEngine:
             self._connections.release(connection)
             if isinstance(error, asyncpg.UniqueViolationError):
                 return AlreadyExists("the key is taken")
+            if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+                return Undone(f"another change was in the way: {error}")
+            if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError):
+                return Overdue(f"the database took too long: {error}")
             return StoreUnavailable(f"the database refused: {type(error).__name__}: {error}")
         self._connections.discard(connection)
         return error
@@ -204,11 +224,15 @@ class PostgresEngine:
             return await kind.carry_out(connection, batch) if batch else []
 
         error: Exception = StoreUnavailable("nothing was tried")
-        for _ in range(attempts):
+        for attempt in range(_TRIES_OF_UNDONE):
             try:
                 outcomes = await self._using(carry_out)
             except OutcomeUnknown as lost:
                 error = lost
+                if attempt + 1 >= attempts:
+                    break
+            except Undone as undone:
+                error = undone
             except Exception as failed:
                 error = failed
                 break
@@ -216,7 +240,7 @@ class PostgresEngine:
                 for asked, outcome in zip(batch, outcomes, strict=True):
                     asked.answer(outcome)
                 return
-        if len(batch) > 1 and not isinstance(error, OutcomeUnknown | NoConnection):
+        if len(batch) > 1 and not isinstance(error, OutcomeUnknown | NoConnection | Overdue):
             _LOG.debug("a batch of %d is taken apart: %s", len(batch), error)
             for asked in batch:
                 await self._send(waiting, _once(asked), kind, attempts)

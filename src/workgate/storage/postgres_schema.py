@@ -15,7 +15,10 @@ async def postgres_schema(engine: PostgresEngine) -> Schema:
     """
     try:
         connection = await engine.connect()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except ValueError:
+        # The driver's words would show what it took for the port, and that can be a part of the password.
+        raise StoreUnavailable("the database address is malformed: percent-encode what is special in it") from None
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or type(error).__name__
         raise StoreUnavailable(f"cannot connect to the database: {reason}") from error
     try:

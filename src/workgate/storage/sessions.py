@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, delete, func, literal_column, null, select, true, update
+from sqlalchemy import and_, delete, func, literal_column, null, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql import ColumnElement, Select
 
@@ -53,8 +53,7 @@ def open_session(**known: ColumnElement[Any]) -> Insert:
     """
     values = {name: known.get(name, given(table.c[name])) for name in _COLUMNS}
     values["slot"] = (values["sequence"] % literal_column(str(SESSION_SLOTS))).label("slot")
-    # Both dialects write this construct alike; "where true" because SQLite would read "on" as a join's.
-    statement = insert(table).from_select(list(_COLUMNS), select(*values.values()).where(true()))
+    statement = insert(table).values(values)  # both dialects write what follows alike
     rest = {name: statement.excluded[name] for name in _COLUMNS if name not in _KEY}
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=rest)
 

@@ -16,10 +16,12 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import literal, select
 from sqlalchemy.dialects import sqlite as sqlite_dialect
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, ColumnElement
+from sqlalchemy.sql.dml import UpdateBase
 
 from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import AlreadyExists, StoreUnavailable
@@ -102,10 +104,13 @@ class SqliteEngine:
         """Compile a read; see ``Engine``."""
         return SqliteLookup(self, self.prepare(statement))
 
-    def operation(self, *steps: ClauseElement, key: Key) -> "SqliteOperation":
+    def operation(
+        self, first: UpdateBase, *rest: ClauseElement, key: Key, tells: Sequence[ColumnElement[Any]] = ()
+    ) -> "SqliteOperation":
         """Compile a change; see ``Engine``."""
         del key  # changes run one after the other here: two of one row do not meet
-        return SqliteOperation(self, tuple(self.prepare(step) for step in steps))
+        asking = self.prepare(first.returning(*tells)) if tells else None
+        return SqliteOperation(self, self.prepare(first), asking, [self.prepare(step) for step in rest])
 
     async def fetch(self, statement: Prepared, values: Values) -> Sequence[Row]:
         """Read rows of what is committed; see ``Engine``."""
@@ -313,13 +318,20 @@ class SqliteLookup:
 
 
 class SqliteOperation:
-    """``engine.Operation`` on SQLite: its steps, one after the other, within a group."""
+    """``engine.Operation`` on SQLite: its steps, one after the other, within a group.
 
-    __slots__ = ("_engine", "_first", "_rest")
+    ``RETURNING`` doubles what an update costs here, so the row is asked only for what the caller does not know.
+    """
 
-    def __init__(self, engine: SqliteEngine, steps: tuple[Prepared, ...]) -> None:
+    __slots__ = ("_asking", "_engine", "_first", "_rest")
+
+    def __init__(
+        self, engine: SqliteEngine, first: Prepared, asking: Prepared | None, rest: Sequence[Prepared]
+    ) -> None:
         self._engine = engine
-        self._first, *self._rest = steps
+        self._first = first
+        self._asking = asking
+        self._rest = rest
 
     async def __call__(self, values: Values) -> Row | None:
         """Make it durably; see ``Operation``."""
@@ -331,10 +343,14 @@ class SqliteOperation:
         self._engine.post(partial(self._run, values))
 
     def _run(self, values: Values, execute: _Execute) -> _Rows:
-        rows = _decide(execute, self._first, values)
+        asking = self._asking
+        if asking is None or all(name in values for name in asking.columns):
+            rows = _decide(execute, self._first, values)
+        else:
+            rows = _decide(execute, asking, values)
+            if rows is not None:
+                values = {**values, **dict(zip(asking.columns, rows[0], strict=True))}
         if rows is not None:
-            if self._first.returns_rows:
-                values = {**values, **dict(zip(self._first.columns, rows[0], strict=True))}
             for step in self._rest:
                 execute(step.sql, step.bind(values))
         return rows
