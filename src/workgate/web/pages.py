@@ -136,8 +136,14 @@ def _templates(language: Language) -> Templates:
     catalog = language.catalog
     templates.install_gettext_callables(catalog.gettext, catalog.ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.filters.update(date=language.date, moment=language.moment, duration=language.duration)
+    # Of problems, which begin in lower case for the command line.
+    templates.filters["sentence"] = lambda text: _sentence(language.say(text))
     templates.globals["static"] = _static_address
     return templates
+
+
+def _sentence(said: str) -> str:
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "?", "!")) else ".")
 
 
 def redirect(location: str, *, after_post: bool) -> Response:
