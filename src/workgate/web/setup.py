@@ -21,6 +21,7 @@ from workgate.web.setup_access import (
     Administrator,
     SetupAccess,
     application_path,
+    seen,
     setup_context,
 )
 
@@ -93,8 +94,8 @@ class ApplicationPages:
         values = forms.values_typed(kind, posted)
         if not self._access.is_own(posted.texts, admin):
             return await self._form_of_new(request, admin, kind, values, problem=TOO_OLD, status=403)
-        newest = _newest(await self._registry.applications(admin.environment, by=admin.acting))
-        if posted.texts.get("seen", "") != newest:
+        there = await self._registry.applications(admin.environment, by=admin.acting)
+        if posted.texts.get("seen", "") != _seen(there):
             return await self._form_of_new(request, admin, kind, values, problem=_SENT_TWICE, status=409)
         try:
             new = forms.new_application(kind, posted)
@@ -149,9 +150,9 @@ class ApplicationPages:
         if form is None:
             return await self._lanes(request, admin, application, problem=TOO_OLD, status=403)
         lanes = await self._registry.lanes(admin.environment, by=admin.acting)
-        seen = {other.lane: _newest(other.applications or ()) for other in lanes}
+        there = {other.lane: _seen(other.applications) for other in lanes if other.applications is not None}
         lane = form.get("lane", "")
-        if lane in seen and form.get("seen", "") != seen[lane]:
+        if lane in there and form.get("seen", "") != there[lane]:
             return await self._lanes(request, admin, application, problem=_SENT_TWICE, status=409)
         try:
             registered = await self._registry.promote(admin.environment, application.client_id, lane, by=admin.acting)
@@ -183,7 +184,7 @@ class ApplicationPages:
             **_form_context(kind, values),
             "application": None,
             "type_name": TYPE_NAMES[kind],
-            "seen": _newest(registered),
+            "seen": _seen(registered),
         }
         here = f"{SETUP_PATH}/new/{kind.value}"
         return self._access.page(request, admin, "setup_form.html", context, here=here, problem=problem, status=status)
@@ -253,7 +254,7 @@ class ApplicationPages:
             "lane": other.lane,
             "used": None if there is None else len(there),
             "open": there is not None and len(there) < self._registry.at_most,
-            "seen": _newest(there or ()),
+            "seen": _seen(there or ()),
         }
 
     def _registered(
@@ -279,9 +280,8 @@ def _type_of(request: Request) -> ApplicationType:
         raise NotFound("there is no such type") from None
 
 
-def _newest(applications: Sequence[Application]) -> str:
-    """What a form that creates has seen: by it, one that is sent twice is known."""
-    return applications[-1].client_id if applications else ""
+def _seen(applications: Sequence[Application]) -> str:
+    return seen(application.client_id for application in applications)
 
 
 def _form_context(kind: ApplicationType, values: Mapping[str, str]) -> dict[str, object]:

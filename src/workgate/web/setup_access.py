@@ -1,6 +1,7 @@
 """Who may open the setup pages, the value that guards their forms, and what every one of them shows."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +154,11 @@ class SetupAccess:
             hint=N_("Ask an administrator of your organisation, or sign in with another account."),
             start=True,
         )
+
+
+def seen(ids: Iterable[object]) -> str:
+    """What a form that creates something has seen of what there is: by it, one that is sent twice is known."""
+    return hashlib.sha256(" ".join(sorted(map(str, ids))).encode()).hexdigest()[:16]
 
 
 def application_path(client_id: str, *more: str) -> str:

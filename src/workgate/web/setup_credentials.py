@@ -17,7 +17,7 @@ from workgate.service.applications import MOST_SECRETS, Registry
 from workgate.service.definitions import LONGEST_NOTE
 from workgate.web.multipart import posted_form
 from workgate.web.pages import redirect
-from workgate.web.setup_access import TOO_OLD, Administrator, SetupAccess, application_path, setup_context
+from workgate.web.setup_access import TOO_OLD, Administrator, SetupAccess, application_path, seen, setup_context
 
 _CHANGED = N_(
     "What is listed here has changed since the page was opened, perhaps by sending it twice. Nothing was added just "
@@ -44,7 +44,7 @@ class SecretPages:
         if form is None:
             return self._page(request, admin, application, problem=TOO_OLD, status=403)
         note = form.get("note", "").strip()
-        if form.get("seen", "") != _newest_secret(application):
+        if form.get("seen", "") != _seen_secrets(application):
             return self._page(request, admin, application, note=note, problem=_CHANGED, status=409)
         try:
             _, client_secret = await self._registry.add_secret(
@@ -123,7 +123,7 @@ class SecretPages:
             "longest_note": LONGEST_NOTE,
             "note": note,
             "wrong_note": wrong_note,
-            "seen": _newest_secret(application),
+            "seen": _seen_secrets(application),
         }
         here = application_path(application.client_id, "secrets")
         return self._access.page(
@@ -208,7 +208,7 @@ class KeyPages:
         if form is None:
             return await self._page(request, admin, application, problem=TOO_OLD, status=403)
         keys = await self._keys.keys(admin.environment, application.client_id, by=admin.acting)
-        if form.get("seen", "") != _newest_key(keys):
+        if form.get("seen", "") != _seen_keys(keys):
             return await self._page(request, admin, application, problem=_CHANGED, status=409)
         try:
             made = await self._keys.generate(
@@ -266,7 +266,7 @@ class KeyPages:
             "most": MOST_KEYS,
             "longest_note": LONGEST_NOTE,
             "typed": typed or {"note": "", "public_key": ""},
-            "seen": _newest_key(keys),
+            "seen": _seen_keys(keys),
             "me": admin.session.user.name,
         }
         here = application_path(application.client_id, "keys")
@@ -318,10 +318,9 @@ def _secret(request: Request, application: Application) -> ClientSecret:
     raise NotFound("there is no such secret")
 
 
-def _newest_secret(application: Application) -> str:
-    """What a form that adds one has seen: by it, one that is sent twice is known."""
-    return str(application.secrets[-1].secret_id) if application.secrets else ""
+def _seen_secrets(application: Application) -> str:
+    return seen(secret.secret_id for secret in application.secrets)
 
 
-def _newest_key(keys: Sequence[ApplicationKey]) -> str:
-    return str(keys[-1].key_id) if keys else ""
+def _seen_keys(keys: Sequence[ApplicationKey]) -> str:
+    return seen(key.key_id for key in keys)
