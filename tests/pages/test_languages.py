@@ -32,6 +32,7 @@ _DATA = re.compile(
     r"Workgate|Acme|my|preview|ann|bob|Ann Archer|Bob Baker"
     r"|ClientApp|Shows your projects on one page\.|ClientApp's developers|developers@clientapp\.example"
     r"|An application whose name takes up quite some room in every line that it is in"
+    r"|Nightly export|[Mm]achine to machine|OAuth2|[\w-]{43}|•+|[\w-]{4}|[0-9a-f]{32,64}|\d+|Logo|Reports"
     r"|https?:/?|[a-z0-9.:]+/?|attask/?|api/?|v14\.0|[0-9A-Z]{4}-[0-9A-Z]{4}"
 )
 
