@@ -1,12 +1,15 @@
 """What an administrator does on the setup pages, without a screen: opens a form, fills it in, sends it."""
 
 import html
+import io
 import re
 from typing import Any
 
 import httpx
+from PIL import Image
 
-from tests.browser import Browser, form_fields
+from tests.browser import Browser, World, form_fields
+from workgate.domain.oauth import Application
 
 SETUP = "/setup/oauth2"
 FORM: dict[str, str] = {
@@ -77,3 +80,29 @@ def problem_of(page: httpx.Response) -> str:
     found = re.search(r'role="alert"><p>([^<]*)<', page.text)
     assert found is not None, page.text
     return html.unescape(found.group(1))
+
+
+def png(size: tuple[int, int] = (40, 40)) -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", size, "red").save(written, "PNG")
+    return written.getvalue()
+
+
+def stored(world: World, client_id: str) -> Application:
+    found = world.stand_in.run(
+        world.stand_in.workgate.database.applications.application(world.acme.environment_id, client_id)
+    )
+    assert found is not None
+    return found
+
+
+def new_app(browser: Browser, kind: str = "web", **entries: Any) -> str:
+    """Create one; its client ID."""
+    before = set(listed(browser))
+    page = create(browser, kind, **entries)
+    assert page.status_code == (303 if kind == "spa" else 200), page.text
+    if kind == "spa":
+        return page.headers["location"].removeprefix(f"{SETUP}/").removesuffix("?done=created")
+    client_id = shown_client_id(page)
+    assert client_id not in before
+    return client_id
