@@ -19,12 +19,16 @@ LOCALE = SOURCE / "web" / "locale"
 SOURCE_LANGUAGE = "en"
 TAGS = sorted(folder.name for folder in LOCALE.iterdir())
 
-_METHODS = [("**.py", "python"), ("web/templates/**.html", "jinja2")]
+# What the command line says stays English.
+_METHODS = [("cli/**.py", "ignore"), ("**.py", "python"), ("web/templates/**.html", "jinja2")]
 _OPTIONS = {"web/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}}
 _KEYWORDS = {"N_": None, "N_several": (1, 2), "_": None, "gettext": None, "ngettext": (1, 2)}
+_KEYWORDS |= dict.fromkeys(
+    ("Problem", "NotAllowed", "Conflict")
+)  # domain/problems.py; what is not there has a page of its own
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_HEADERS = re.compile(rb'"(?!Language:|Plural-Forms:|MIME-Version:|Content-)[^:"]+: .*\\n"\n')
-_PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%(?!\()")
+_PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*(?:!r)?\}|%(?!\()")
 _TAG = re.compile(r"</?[a-z][^>]*>")
 
 

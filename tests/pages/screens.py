@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
+from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
 from tests.pages.steps import allow, connect, connected, sign_in, words
 
@@ -92,6 +93,7 @@ SCREENS: dict[str, Screen] = {
     "home": _home,
     "home-preview": _home_preview,
     "signed-out": _signed_out,
+    **SETUP_SCREENS,
     "app-start": lambda page, site: page.goto(site.app_url),
     "app-projects": connected,
     "app-refreshed": _app_refreshed,

@@ -15,6 +15,7 @@ import workgate.cli
 from tests.browser import PASSWORD
 from workgate.cli.demo_data import PEOPLE, projects
 from workgate.domain.accounts import Environment
+from workgate.service.acting import Acting
 from workgate.service.applications import Registered
 from workgate.testing import StandIn
 
@@ -30,6 +31,8 @@ class Site:
     app: Registered
     bare: Registered
     """An application that says nothing about itself, with a long name and no logo."""
+    machine: Registered
+    """One that signs in with a key, which is Ann's."""
 
     @property
     def url(self) -> str:
@@ -104,6 +107,14 @@ def a_site() -> Iterator[Site]:
             "An application whose name takes up quite some room in every line that it is in",
             redirect_uris=[f"{app_url}/callback"],
         )
+        machine = stand_in.create_app(environments[0], "Nightly export", kind="machine")
+        owner = stand_in.run(stand_in.workgate.database.users.sign_in_record(environments[0].environment_id, "ann"))
+        assert owner is not None
+        stand_in.run(
+            stand_in.workgate.application_keys.generate(
+                environments[0], machine.application.client_id, by=Acting(owner.user, None)
+            )
+        )
         config = Config(
             client_id=registered.application.client_id,
             client_secret=str(registered.client_secret),
@@ -112,4 +123,4 @@ def a_site() -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare)
+            yield Site(stand_in, app_url, registered, bare, machine)

@@ -83,7 +83,7 @@ def test_there_is_a_catalog_for_each_language_and_no_other() -> None:
 )
 def test_the_check_notices(attribute: str, value: object, found: list[str]) -> None:
     catalog = catalogs.read("it")
-    message = catalogs.texts(catalog)[0]
+    message = next(text for text in catalogs.texts(catalog) if text.id == "Sign out")
     setattr(message, attribute, value)
     assert catalogs.faults(catalog) == [f"{fault}: {message.id}" for fault in found]
 

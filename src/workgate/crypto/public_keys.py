@@ -4,6 +4,8 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from workgate.domain.texts import N_, Text
+
 LONGEST_PEM = 16_384
 FEWEST_BITS, MOST_BITS = 2048, 8192
 _LEAST_EXPONENT = 65_537
@@ -12,6 +14,10 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 
 class UnusableKey(Exception):
     """A key that is not taken; the message says why, in words for whoever brought it."""
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +51,14 @@ def read_public_key(text: str) -> PublicKey:
     from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415
 
     if len(text) > LONGEST_PEM or not text.isascii():
-        raise UnusableKey(f"a key in PEM is ASCII text of at most {LONGEST_PEM} characters")
+        raise UnusableKey(N_("a key in PEM is ASCII text of at most {most} characters", most=LONGEST_PEM))
     blocks = _BLOCK.findall(text)
     if any("PRIVATE" in block for block in blocks):
         raise UnusableKey(
-            "this is a private key, which must never leave its owner: make a new pair, and upload the public half"
+            N_("this is a private key, which must never leave its owner: make a new pair, and upload the public half")
         )
     if len(blocks) != 1:
-        raise UnusableKey("give one PEM block: -----BEGIN CERTIFICATE----- or -----BEGIN PUBLIC KEY-----")
+        raise UnusableKey(N_("give one PEM block: -----BEGIN CERTIFICATE----- or -----BEGIN PUBLIC KEY-----"))
     data = text.strip().encode() + b"\n"
     try:
         if blocks[0] == "CERTIFICATE":
@@ -60,9 +66,9 @@ def read_public_key(text: str) -> PublicKey:
         elif blocks[0] in {"PUBLIC KEY", "RSA PUBLIC KEY"}:
             key = load_pem_public_key(data)
         else:
-            raise UnusableKey(f"a {blocks[0].lower()} is neither a certificate nor a public key")
+            raise UnusableKey(N_("{what} is neither a certificate nor a public key", what=blocks[0]))
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise UnusableKey("the PEM block is broken: copy it again, with its first and its last line") from None
+        raise UnusableKey(N_("the PEM block is broken: copy it again, with its first and its last line")) from None
     return _checked(key)
 
 
@@ -83,11 +89,21 @@ def _checked(key: object) -> PublicKey:
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
 
     if not isinstance(key, rsa.RSAPublicKey):
-        raise UnusableKey("this is not an RSA key: JWTs are signed with RS256, so make one with 'openssl genrsa 2048'")
+        raise UnusableKey(
+            N_("this is not an RSA key: JWTs are signed with RS256, so make one with 'openssl genrsa 2048'")
+        )
     if not FEWEST_BITS <= key.key_size <= MOST_BITS:
-        raise UnusableKey(f"the key has {key.key_size} bits: use {FEWEST_BITS} to {MOST_BITS}")
+        raise UnusableKey(
+            N_("the key has {bits} bits: use {fewest} to {most}", bits=key.key_size, fewest=FEWEST_BITS, most=MOST_BITS)
+        )
     if key.public_numbers().e < _LEAST_EXPONENT:
-        raise UnusableKey(f"the key's exponent is {key.public_numbers().e}, which is weak: use {_LEAST_EXPONENT}")
+        raise UnusableKey(
+            N_(
+                "the key's exponent is {exponent}, which is weak: use {least}",
+                exponent=key.public_numbers().e,
+                least=_LEAST_EXPONENT,
+            )
+        )
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(pem.decode(), hashlib.sha256(der).hexdigest(), key.key_size)

@@ -1,12 +1,14 @@
 """What a person asked for and cannot have, said so that they can put it right."""
 
+from workgate.domain.texts import Text
+
 
 class Problem(Exception):
     """An administrator's or user's request that cannot be met; the message says what to do.
 
     Args:
-        template: the message. With ``values`` it is a format string, so that pages can translate it and fill it in
-            themselves; a value that is a sentence of ours (``rule``) is to be translated too.
+        template: the message, a literal: ``scripts/catalogs.py`` takes it from here. With ``values`` it is a format
+            string, so that pages can translate it and fill it in themselves; a ``Text`` among them is translated too.
         field: the field of a form that it is about.
         values: what the braces of the template stand for.
     """
@@ -16,6 +18,11 @@ class Problem(Exception):
         self.template = template
         self.field = field
         self.values = values
+
+    @property
+    def text(self) -> Text:
+        """The message for pages, which show it in their language."""
+        return Text(self.template, tuple(self.values.items()))
 
 
 class NotAllowed(Problem):

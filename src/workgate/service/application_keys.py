@@ -87,7 +87,7 @@ class ApplicationKeys:
         try:
             public = await asyncio.to_thread(read_public_key, pem)
         except UnusableKey as error:
-            raise Problem(str(error), field="public_key") from None
+            raise Problem("{reason}", field="public_key", reason=error.reason) from None
         user = _owner(environment, owner, by)
         return await self._added(environment, application, public, note, user, by, AuditEvent.KEY_ADDED)
 

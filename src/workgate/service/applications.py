@@ -33,6 +33,14 @@ class Registered:
     client_secret: str | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class OtherLane:
+    """Another lane of the organisation. ``applications`` None: who asks does not administer it."""
+
+    lane: str
+    applications: Sequence[Application] | None
+
+
 class Registry:
     """The applications of environments.
 
@@ -147,6 +155,25 @@ class Registry:
         )
         if not deleted:
             raise _unknown(environment, client_id)
+
+    async def lanes(self, environment: Environment, *, by: Acting) -> Sequence[OtherLane]:
+        """List the other lanes of the organisation, to which an application can be copied.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+        """
+        by.must_administer(environment)
+        lanes = []
+        for other in await self._environments.environments(environment.domain):
+            if other.lane == environment.lane:
+                continue
+            try:
+                await self._over_there(other, by)
+                there = await self._applications.applications(other.environment_id)
+            except NotAllowed:
+                there = None
+            lanes.append(OtherLane(other.lane, there))
+        return lanes
 
     async def promote(self, environment: Environment, client_id: str, lane: str, *, by: Acting) -> Registered:
         """Create the same definition in another lane of the organisation, with an ID and a secret of its own.

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Lifespan, Scope
 
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy
-from workgate.domain.ports import ApplicationStore, StoreUnavailable
+from workgate.domain.ports import ApplicationStore, StoreUnavailable, UserStore
 from workgate.domain.texts import N_
 from workgate.oauth.metadata import (
     AUTHORIZE_PATH,
@@ -24,8 +24,11 @@ from workgate.oauth.metadata import (
     TOKEN_PATH,
 )
 from workgate.ops.telemetry import described, log_refusal
+from workgate.service.application_keys import ApplicationKeys
+from workgate.service.applications import Registry
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
+from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.sessions import SessionService
@@ -44,6 +47,7 @@ from workgate.web.oauth import (
     token_answer,
 )
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.setup_routes import setup_routes
 from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
 
 _Page = Callable[[Request, Visitor], Awaitable[Response]]
@@ -61,6 +65,10 @@ class WebParts:
     management: TokenManagement
     exchange: JwtExchange
     applications: ApplicationStore
+    users: UserStore
+    registry: Registry
+    application_keys: ApplicationKeys
+    connections: Connections
     mint: Mint
     clock: Clock
     entropy: Entropy
@@ -200,6 +208,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
+        *setup_routes(parts, browsers, pages, site.page),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
     app = Starlette(

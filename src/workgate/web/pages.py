@@ -136,8 +136,18 @@ def _templates(language: Language) -> Templates:
     catalog = language.catalog
     templates.install_gettext_callables(catalog.gettext, catalog.ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.filters.update(date=language.date, moment=language.moment, duration=language.duration)
+    # Of problems, which begin in lower case for the command line.
+    templates.filters["sentence"] = lambda text: _sentence(text, language)
     templates.globals["static"] = _static_address
     return templates
+
+
+def _sentence(text: Text, language: Language) -> str:
+    said = language.say(text)
+    # A name at the beginning is written as its owner writes it.
+    if not text.msgid.startswith("{") or any(isinstance(value, Text) for _, value in text.values):
+        said = said[:1].upper() + said[1:]
+    return said if said.endswith((".", "?", "!")) else f"{said}."
 
 
 def redirect(location: str, *, after_post: bool) -> Response:

@@ -1,4 +1,4 @@
-// Two comforts; every page works without them.
+// Three comforts; every page works without them.
 "use strict";
 
 // One press sends a form once. The buttons are disabled only after the browser has collected the form's values,
@@ -55,4 +55,28 @@ for (const holder of document.querySelectorAll(".reveal")) {
   input.spellcheck = false;
   show(false);
   holder.append(button);
+}
+
+// Copy a client ID or a secret. Where the browser has no clipboard for us (plain http), it is selected, ready to be copied.
+for (const holder of document.querySelectorAll("[data-copy]")) {
+  const code = holder.querySelector("code");
+  const words = holder.dataset;
+  const button = document.createElement("button");
+  const said = document.createElement("span");
+  const select = () => getSelection().selectAllChildren(code);
+  button.type = "button";
+  button.className = "secondary";
+  button.textContent = words.copy;
+  button.setAttribute("aria-describedby", code.id);
+  said.setAttribute("role", "status");
+  button.addEventListener("click", async () => {
+    select();
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      said.textContent = words.copied;
+    } catch {
+      said.textContent = document.execCommand("copy") ? words.copied : "";
+    }
+  });
+  holder.append(button, said);
 }

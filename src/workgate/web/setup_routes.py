@@ -1,0 +1,80 @@
+"""The addresses of the setup pages. Every one of them is behind ``SetupAccess.only``."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from workgate.domain.ids import Clock
+from workgate.domain.ports import UserStore
+from workgate.service.application_keys import ApplicationKeys
+from workgate.service.applications import Registry
+from workgate.service.connections import Connections
+from workgate.web.browser import Browsers, Visitor
+from workgate.web.pages import Pages
+from workgate.web.setup import ApplicationPages
+from workgate.web.setup_access import SETUP_PATH, Handler, SetupAccess
+from workgate.web.setup_credentials import KeyPages, SecretPages
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
+_Page = Callable[[Request, Visitor], Awaitable[Response]]
+
+
+class SetupParts(Protocol):
+    """What the setup pages are made of."""
+
+    @property
+    def registry(self) -> Registry:
+        """Applications and secrets."""
+
+    @property
+    def application_keys(self) -> ApplicationKeys:
+        """Public keys."""
+
+    @property
+    def connections(self) -> Connections:
+        """Who connected what."""
+
+    @property
+    def users(self) -> UserStore:
+        """Who owns a key."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+
+
+def setup_routes(
+    parts: SetupParts, browsers: Browsers, pages: Pages, site_page: Callable[[_Page], _Endpoint]
+) -> list[BaseRoute]:
+    """Make the routes of all setup pages."""
+    access = SetupAccess(browsers=browsers, pages=pages)
+    apps = ApplicationPages(access=access, registry=parts.registry, connections=parts.connections)
+    secrets = SecretPages(access=access, registry=parts.registry, clock=parts.clock)
+    keys = KeyPages(access=access, registry=parts.registry, keys=parts.application_keys, users=parts.users)
+    one = SETUP_PATH + "/{client_id}"
+    table: tuple[tuple[str, str, Handler], ...] = (
+        ("GET", SETUP_PATH, apps.overview),
+        ("GET", f"{SETUP_PATH}/new", apps.choose),
+        ("GET", f"{SETUP_PATH}/new/{{type}}", apps.new),
+        ("POST", f"{SETUP_PATH}/new/{{type}}", apps.create),
+        ("GET", one, apps.show),
+        ("POST", one, apps.change),
+        ("GET", f"{one}/delete", apps.ask_to_delete),
+        ("POST", f"{one}/delete", apps.delete),
+        ("GET", f"{one}/copy", apps.choose_lane),
+        ("POST", f"{one}/copy", apps.copy),
+        ("GET", f"{one}/secrets", secrets.show),
+        ("POST", f"{one}/secrets", secrets.add),
+        ("POST", f"{one}/secrets/{{secret_id}}/note", secrets.note),
+        ("GET", f"{one}/secrets/{{secret_id}}/delete", secrets.ask_to_delete),
+        ("POST", f"{one}/secrets/{{secret_id}}/delete", secrets.delete),
+        ("GET", f"{one}/keys", keys.show),
+        ("POST", f"{one}/keys", keys.add),
+        ("POST", f"{one}/keys/generate", keys.generate),
+        ("GET", f"{one}/keys/{{key_id}}/delete", keys.ask_to_delete),
+        ("POST", f"{one}/keys/{{key_id}}/delete", keys.delete),
+    )
+    return [Route(path, site_page(access.only(handler)), methods=[method]) for method, path, handler in table]
