@@ -63,6 +63,7 @@ class AuditPages:
             "filters": asked.typed,
             "is_filtered": asked.is_filtered,
             "problems": asked.problems,
+            "first_problem": next(iter(asked.problems), None),
             "events": [(event.value, words) for event, words in EVENT_WORDS.items()],
             "applications": sorted(
                 ((client_id, found.name) for client_id, found in applications.items()), key=lambda pair: pair[1].lower()
