@@ -126,9 +126,7 @@ def test_an_administrator_withdraws(shared: World, both: Connected) -> None:
     assert record.actor == shared.ann.user_id
 
 
-@pytest.mark.spec(
-    "Workgate", "connected apps", "a form of no session, another one or another purpose does nothing"
-)
+@pytest.mark.spec("Workgate", "connected apps", "a form of no session, another one or another purpose does nothing")
 def test_forged_forms(shared: World, both: Connected) -> None:
     own, by_admin = withdraw_path(both.app), f"{connections_path(both.app)}/{shared.bob.user_id}/withdraw"
     anns = form_fields(both.ann.http.get(own).text, own)["csrf"]
