@@ -287,3 +287,27 @@ def test_at_once(shared: World) -> None:
     answers = at_once([lambda: ann.http.post(path, data=fields)] * 8)
     assert {answer.status_code for answer in answers} == {303}
     assert dead(shared, app, pair)
+
+
+@pytest.mark.spec("OWASP ASVS", "V3.4", "headers of the account and audit pages; their forms lead nowhere else")
+def test_headers(shared: World, both: Connected) -> None:
+    here = connections_path(both.app)
+    for path in (
+        OWN,
+        withdraw_path(both.app),
+        here,
+        f"{here}/{shared.bob.user_id}/withdraw",
+        "/setup/audit",
+        "/setup/audit?event=x",
+        "/setup/audit/AAAA-0000",
+        "/setup/audit/export",
+    ):
+        for browser in (both.ann, both.bob):
+            answer = browser.http.get(path)
+            assert answer.headers["cache-control"] == "no-store", path
+            assert answer.headers["referrer-policy"] == "no-referrer", path
+            assert answer.headers["x-content-type-options"] == "nosniff", path
+            if answer.headers["content-type"].startswith("text/html"):
+                assert "default-src 'none'" in answer.headers["content-security-policy"], path
+                assert "form-action 'self';" in answer.headers["content-security-policy"], path
+                assert not re.search(r"<style|\sstyle=|\son\w+\s*=|javascript:", answer.text), path
