@@ -34,6 +34,7 @@ from workgate.service.environments import Administration, DefaultName, Environme
 from workgate.service.health import Health, WatchedClock
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.leases import Lease
+from workgate.service.naming import Naming
 from workgate.service.sessions import SessionService, SignInPolicy
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
@@ -299,6 +300,8 @@ class Workgate:
             registry=self.registry,
             application_keys=self.application_keys,
             connections=self.connections,
+            audit_queries=self.audit_queries,
+            naming=Naming(users=database.users, applications=database.applications),
             mint=self.mint,
             clock=self.clock,
             entropy=self.entropy,

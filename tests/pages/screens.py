@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
-from tests.pages.steps import allow, connect, connected, sign_in, words
+from tests.pages.steps import allow, connect, connected, sign_in, withdraw_links, words
 
 Screen = Callable[[Page, Site], object]
 
@@ -60,6 +60,73 @@ def _home_preview(page: Page, site: Site) -> None:
     page.get_by_role("button", name=words(page, "Sign out")).wait_for()
 
 
+def _connected_apps(page: Page, site: Site) -> None:
+    connected(page, site)
+    page.goto(f"{site.url}/account/connected-apps")
+    page.get_by_role("heading", name="ClientApp").wait_for()
+
+
+def _connected_apps_none(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/account/connected-apps")
+    sign_in(page, "cat")
+    page.get_by_text(words(page, "No application may act for you.")).wait_for()
+
+
+def _withdraw(page: Page, site: Site) -> None:
+    _connected_apps(page, site)
+    withdraw_links(page).first.click()
+    page.get_by_role("button", name=words(page, "Withdraw")).wait_for()
+
+
+def _connections(page: Page, site: Site) -> None:
+    connected(page, site)
+    page.goto(f"{site.url}/setup/oauth2/{site.app.application.client_id}/connections")
+    page.get_by_role("heading", name="Ann Archer").wait_for()
+
+
+def _connections_none(page: Page, site: Site) -> None:
+    _home(page, site)
+    page.goto(f"{site.url}/setup/oauth2/{site.bare.application.client_id}/connections")
+    page.get_by_text(words(page, "It may act for nobody here.")).wait_for()
+
+
+def _withdraw_of_user(page: Page, site: Site) -> None:
+    _connections(page, site)
+    withdraw_links(page).first.click()
+    page.get_by_role("button", name=words(page, "Withdraw")).wait_for()
+
+
+def _error_redirect_admin(page: Page, site: Site) -> None:
+    _home(page, site)
+    redirect_uri = site.app.application.redirect_uris[0].upper().replace("HTTP", "http") + "/"
+    page.goto(site.authorize_url(site.app, redirect_uri=redirect_uri))
+    page.locator("a .reference").wait_for()
+
+
+def _audit(page: Page, site: Site) -> None:
+    _error_redirect_admin(page, site)
+    page.goto(f"{site.url}/setup/audit")
+    page.get_by_role("heading", name=words(page, "Audit log")).wait_for()
+
+
+def _audit_problem(page: Page, site: Site) -> None:
+    _home(page, site)
+    page.goto(f"{site.url}/setup/audit?user=nobody&address=127.0.0.1&event=signed_in")
+    page.get_by_role("alert").wait_for()
+
+
+def _audit_record(page: Page, site: Site) -> None:
+    _error_redirect_admin(page, site)
+    page.locator("a .reference").click()
+    page.locator("mark").first.wait_for()
+
+
+def _not_administrator(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/setup/audit")
+    sign_in(page, "bob")
+    page.get_by_role("heading", name=words(page, "Only administrators can open this page")).wait_for()
+
+
 def _app_refreshed(page: Page, site: Site) -> None:
     connected(page, site)
     page.get_by_role("button", name="Refresh the token").click()
@@ -94,6 +161,17 @@ SCREENS: dict[str, Screen] = {
     "home-preview": _home_preview,
     "signed-out": _signed_out,
     **SETUP_SCREENS,
+    "connected-apps": _connected_apps,
+    "connected-apps-none": _connected_apps_none,
+    "withdraw": _withdraw,
+    "connections": _connections,
+    "connections-none": _connections_none,
+    "withdraw-of-user": _withdraw_of_user,
+    "error-redirect-admin": _error_redirect_admin,
+    "audit": _audit,
+    "audit-problem": _audit_problem,
+    "audit-record": _audit_record,
+    "not-administrator": _not_administrator,
     "app-start": lambda page, site: page.goto(site.app_url),
     "app-projects": connected,
     "app-refreshed": _app_refreshed,

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import PASSWORD
 from tests.pages.site import Site
@@ -47,6 +47,11 @@ def expect_projects(page: Page, site: Site, name: str = "") -> None:
     expect(page.get_by_role("heading", name="Your projects")).to_be_visible()
     expect(page.get_by_role("heading", name="Website relaunch")).to_be_visible()
     expect(page.get_by_text("Connected as")).to_contain_text(name)
+
+
+def withdraw_links(page: Page) -> Locator:
+    """The links that lead to the question whether to withdraw."""
+    return page.locator(".cards").get_by_role("link")
 
 
 def expect_sign_in(page: Page) -> None:

@@ -59,6 +59,19 @@ class AuditQueries:
             raise NotFound("nothing is recorded under the reference {reference!r}", reference=reference[:40])
         return page.records[0]
 
+    async def record(self, environment: Environment, event_id: int, *, by: Acting) -> AuditRecord:
+        """Give one record of this environment.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is none with this ID, or it was cleaned up.
+        """
+        following = RowId(event_id + 1)
+        page = await self.page(environment, AuditFilter(), before=following, limit=1, by=by)
+        if not page.records or page.records[0].event_id != event_id:
+            raise NotFound("nothing is recorded under the ID {event_id}", event_id=event_id)
+        return page.records[0]
+
     async def export(self, environment: Environment, wanted: AuditFilter, *, by: Acting) -> AsyncIterator[AuditRecord]:
         """Give all that matches, newest first, a page of the database at a time.
 

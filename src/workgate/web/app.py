@@ -26,17 +26,22 @@ from workgate.oauth.metadata import (
 from workgate.ops.telemetry import described, log_refusal
 from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
+from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
+from workgate.service.naming import Naming
 from workgate.service.sessions import SessionService
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
+from workgate.web.audit import AuditPages
 from workgate.web.browser import Browsers, Visitor
+from workgate.web.connections import ConnectionPages
 from workgate.web.consent import ConsentPages
+from workgate.web.entrance import Entrance
 from workgate.web.errors import ErrorStyle
 from workgate.web.oauth import (
     ClientEndpoint,
@@ -69,6 +74,8 @@ class WebParts:
     registry: Registry
     application_keys: ApplicationKeys
     connections: Connections
+    audit_queries: AuditQueries
+    naming: Naming
     mint: Mint
     clock: Clock
     entropy: Entropy
@@ -207,6 +214,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
         Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
+        *_account_routes(parts, site, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, site.page),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
@@ -219,3 +227,18 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
     return endpoints, app
+
+
+def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
+    """Connected applications and the audit log."""
+    entrance = Entrance(page=site.page, browsers=browsers, pages=pages)
+    connections = ConnectionPages(
+        connections=parts.connections,
+        registry=parts.registry,
+        naming=parts.naming,
+        clock=parts.clock,
+        browsers=browsers,
+        pages=pages,
+    )
+    audit = AuditPages(queries=parts.audit_queries, naming=parts.naming, clock=parts.clock, pages=pages)
+    return [*connections.routes(entrance), *audit.routes(entrance)]

@@ -31,6 +31,11 @@ class Visitor:
     address: str
     issuer: str
 
+    @property
+    def is_administrator(self) -> bool:
+        """Whether an administrator of the environment is signed in."""
+        return self.session is not None and self.session.user.is_admin
+
 
 class Browsers:
     """Finds out who is visiting, and guards the forms against forgery.

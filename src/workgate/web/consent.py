@@ -67,6 +67,7 @@ class ConsentPages:
                     text=N_("The form was answered before, was open for too long, or belongs to another sign-in."),
                     hint=N_("Go back to the application that sent you here and connect again."),
                     reference=reference,
+                    for_administrator=visitor.is_administrator,
                 )
 
     def _refused(self, request: Request, visitor: Visitor, outcome: ErrorPage) -> Response:
@@ -78,6 +79,7 @@ class ConsentPages:
             text=outcome.refusal.fault.text,
             hint=_HINT,
             reference=outcome.reference,
+            for_administrator=visitor.is_administrator,
         )
 
     def _ask(self, request: Request, visitor: Visitor, outcome: AskConsent) -> Response:

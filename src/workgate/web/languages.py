@@ -70,6 +70,11 @@ class Language:
         time = f"{_utc(milliseconds):%H:%M}"
         return self.say(N_("{date}, {time} UTC", date=self.date(milliseconds), time=time))
 
+    def instant(self, milliseconds: int) -> str:
+        """Write a time, in UTC, to the second: "25 November 2026, 16:24:05 UTC"."""
+        time = f"{_utc(milliseconds):%H:%M:%S}"
+        return self.say(N_("{date}, {time} UTC", date=self.date(milliseconds), time=time))
+
     def duration(self, seconds: int) -> str:
         """Write a duration: "90 days", "2 minutes"."""
         return self.say(duration(seconds))

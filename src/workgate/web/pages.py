@@ -21,6 +21,7 @@ STATIC_FOLDER = _HERE / "static"
 _PLACEHOLDER = "/-/"
 
 LANGUAGE_PATH = "/language"
+AUDIT_PATH = "/setup/audit"
 
 SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
@@ -106,15 +107,30 @@ class Pages:
         hint: Text | None = None,
         start: bool = False,
         reference: str | None = None,
+        for_administrator: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Make an error page, which says what to do next; ``start``: with a link to the start page."""
+        """Make an error page, which says what to do next.
+
+        Args:
+            request: what is answered.
+            environment: whose page it is.
+            status: the HTTP status.
+            title: what is wrong, in a few words.
+            text: the same in a sentence.
+            hint: what to do next.
+            start: whether to link to the start page.
+            reference: what the audit log keeps the private reason under.
+            for_administrator: an administrator of the environment reads it, for whom the reference is a link.
+            headers: more headers.
+        """
         context = {
             "title": title,
             "text": text,
             "hint": hint,
             "start": start,
             "reference": reference,
+            "reference_url": f"{AUDIT_PATH}/{reference}" if for_administrator and reference is not None else None,
         }
         return self.render(request, "error.html", environment, context, status=status, headers=headers)
 
@@ -135,7 +151,9 @@ def _templates(language: Language) -> Templates:
     templates.policies["ext.i18n.trimmed"] = True
     catalog = language.catalog
     templates.install_gettext_callables(catalog.gettext, catalog.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    templates.filters.update(date=language.date, moment=language.moment, duration=language.duration)
+    templates.filters.update(
+        date=language.date, moment=language.moment, instant=language.instant, duration=language.duration
+    )
     # Of problems, which begin in lower case for the command line.
     templates.filters["sentence"] = lambda text: _sentence(text, language)
     templates.globals["static"] = _static_address

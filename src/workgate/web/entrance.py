@@ -1,0 +1,110 @@
+"""Who may enter a page: whoever is signed in, or only administrators of the environment. Others are told what to do."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from workgate.domain.accounts import Session
+from workgate.domain.problems import NotAllowed, NotFound
+from workgate.domain.texts import N_
+from workgate.service.acting import Acting
+from workgate.web.browser import Browsers, Visitor, posted_fields
+from workgate.web.pages import Pages, path_and_query, redirect
+from workgate.web.signin import sign_in_address
+
+Page = Callable[[Request, Visitor], Awaitable[Response]]
+Route = Callable[[Request], Awaitable[Response]]
+EntrancePage = Callable[[Request, Visitor, Session], Awaitable[Response]]
+
+
+class Entrance:
+    """Wraps handlers of pages that are not for everybody.
+
+    Args:
+        page: makes a route's endpoint of a page's handler.
+        browsers: checks posted forms.
+        pages: shows who may not enter what to do.
+    """
+
+    def __init__(self, *, page: Callable[[Page], Route], browsers: Browsers, pages: Pages) -> None:
+        self._page = page
+        self._browsers = browsers
+        self._pages = pages
+
+    def signed_in(self, handler: EntrancePage) -> Route:
+        """For whoever is signed in. Others sign in first; a post must come from a form of this sign-in."""
+
+        async def endpoint(request: Request, visitor: Visitor) -> Response:
+            session = visitor.session
+            if session is None:
+                return _to_sign_in(request)
+            if request.method == "POST" and not await self._is_own_form(request, session):
+                return self._stale(request, visitor)
+            try:
+                return await handler(request, visitor, session)
+            except NotAllowed:
+                return self._not_allowed(request, visitor)
+            except NotFound:
+                return self.not_found(request, visitor)
+
+        return self._page(endpoint)
+
+    def administrators(self, handler: EntrancePage) -> Route:
+        """For administrators only."""
+
+        async def checked(request: Request, visitor: Visitor, session: Session) -> Response:
+            acting(visitor).must_administer(visitor.environment)
+            return await handler(request, visitor, session)
+
+        return self.signed_in(checked)
+
+    def not_found(self, request: Request, visitor: Visitor) -> Response:
+        """Answer for something that this environment does not have."""
+        return self._pages.error(
+            request,
+            visitor.environment,
+            status=404,
+            title=N_("There is no such page"),
+            text=N_("What this address names does not exist here, or does not exist any more."),
+            hint=N_("Check the address, or go to the start page."),
+            start=True,
+        )
+
+    async def _is_own_form(self, request: Request, session: Session) -> bool:
+        form = await posted_fields(request, "csrf")
+        return self._browsers.is_form_of_session(form.get("csrf", ""), session)
+
+    def _not_allowed(self, request: Request, visitor: Visitor) -> Response:
+        return self._pages.error(
+            request,
+            visitor.environment,
+            status=403,
+            title=N_("Only administrators can open this page"),
+            text=N_("Your account is not an administrator of this organisation. Nothing was changed."),
+            hint=N_("Ask one of your administrators, or sign in as an administrator."),
+            start=True,
+        )
+
+    def _stale(self, request: Request, visitor: Visitor) -> Response:
+        return self._pages.error(
+            request,
+            visitor.environment,
+            status=403,
+            title=N_("Nothing was changed"),
+            text=N_("The form was open for too long, or did not come from a page of your present sign-in."),
+            hint=N_("Open the page again from the start page, and try once more."),
+            start=True,
+        )
+
+
+def acting(visitor: Visitor) -> Acting:
+    """Who acts, for the services: the visitor, whose session was checked."""
+    if visitor.session is None:
+        raise NotAllowed("nobody is signed in")
+    return Acting(visitor.session.user, visitor.address)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """To the sign-in page, and back to this one; what was posted is not kept."""
+    return redirect(sign_in_address(path_and_query(request)), after_post=request.method == "POST")
