@@ -302,6 +302,7 @@ class Workgate:
             connections=self.connections,
             audit_queries=self.audit_queries,
             naming=Naming(users=database.users, applications=database.applications),
+            audit=self.audit,
             mint=self.mint,
             clock=self.clock,
             entropy=self.entropy,

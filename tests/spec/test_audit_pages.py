@@ -5,6 +5,7 @@ import json
 import re
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -65,13 +66,20 @@ def bobs(world: World) -> Browser:
 
 @pytest.mark.spec("Workgate", "audit pages", "only administrators of the environment read its log")
 @pytest.mark.parametrize("path", [AUDIT, f"{AUDIT}?event=signed_in", EXPORT, f"{AUDIT}/AAAA-0000", f"{AUDIT}/1"])
-def test_who_may_not(shared: World, path: str) -> None:
+def test_who_may_not(shared: World, ann: Browser, path: str) -> None:
     answer = shared.browser().http.get(path)
     assert answer.status_code == 302
     assert answer.headers["location"].startswith("/login?next=%2Fsetup%2Faudit")
     page = bobs(shared).http.get(path)
     assert page.status_code == 403
     assert "Only administrators can open this page" in page.text
+    # Who tried is on record.
+    reference = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b", page.text)
+    assert reference is not None
+    written(shared)
+    (tried,) = exported(ann, reference=reference[0])
+    assert (tried["event"], tried["actor"]) == ("administration_refused", shared.bob.user_id)
+    assert tried["reason"].startswith(f"GET {urlsplit(path).path}")
     assert not _ROW.search(page.text)
     # An administrator's access token is no sign-in: an application must not read the log in her name.
     http = shared.http()

@@ -23,6 +23,7 @@ from workgate.oauth.metadata import (
     REVOKE_PATH,
     TOKEN_PATH,
 )
+from workgate.ops.audit import AuditLog
 from workgate.ops.telemetry import described, log_refusal
 from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
@@ -76,6 +77,7 @@ class WebParts:
     connections: Connections
     audit_queries: AuditQueries
     naming: Naming
+    audit: AuditLog
     mint: Mint
     clock: Clock
     entropy: Entropy
@@ -231,7 +233,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
 
 def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
     """Connected applications and the audit log."""
-    entrance = Entrance(page=site.page, browsers=browsers, pages=pages)
+    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
     connections = ConnectionPages(
         connections=parts.connections,
         registry=parts.registry,

@@ -165,6 +165,7 @@ _WARNINGS = frozenset(
     {
         AuditEvent.SIGN_IN_FAILED,
         AuditEvent.ACCOUNT_LOCKED,
+        AuditEvent.ADMINISTRATION_REFUSED,
         AuditEvent.AUTHORIZE_REFUSED,
         AuditEvent.CODE_REPLAYED,
         AuditEvent.REFRESH_REPLAYED,

@@ -6,8 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from workgate.domain.accounts import Session
+from workgate.domain.audit import AuditEvent
 from workgate.domain.problems import NotAllowed, NotFound
 from workgate.domain.texts import N_
+from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting
 from workgate.web.browser import Browsers, Visitor, posted_fields
 from workgate.web.pages import Pages, path_and_query, redirect
@@ -25,12 +27,14 @@ class Entrance:
         page: makes a route's endpoint of a page's handler.
         browsers: checks posted forms.
         pages: shows who may not enter what to do.
+        audit: records who tried.
     """
 
-    def __init__(self, *, page: Callable[[Page], Route], browsers: Browsers, pages: Pages) -> None:
+    def __init__(self, *, page: Callable[[Page], Route], browsers: Browsers, pages: Pages, audit: AuditLog) -> None:
         self._page = page
         self._browsers = browsers
         self._pages = pages
+        self._audit = audit
 
     def signed_in(self, handler: EntrancePage) -> Route:
         """For whoever is signed in. Others sign in first; a post must come from a form of this sign-in."""
@@ -43,8 +47,8 @@ class Entrance:
                 return self._stale(request, visitor)
             try:
                 return await handler(request, visitor, session)
-            except NotAllowed:
-                return self._not_allowed(request, visitor)
+            except NotAllowed as problem:
+                return self._not_allowed(request, visitor, session, problem)
             except NotFound:
                 return self.not_found(request, visitor)
 
@@ -75,7 +79,14 @@ class Entrance:
         form = await posted_fields(request, "csrf")
         return self._browsers.is_form_of_session(form.get("csrf", ""), session)
 
-    def _not_allowed(self, request: Request, visitor: Visitor) -> Response:
+    def _not_allowed(self, request: Request, visitor: Visitor, session: Session, problem: NotAllowed) -> Response:
+        reference = self._audit.refuse(
+            AuditEvent.ADMINISTRATION_REFUSED,
+            visitor.environment,
+            reason=f"{request.method} {request.scope['path'][:200]}: {problem}",
+            actor=session.user.user_id,
+            address=visitor.address,
+        )
         return self._pages.error(
             request,
             visitor.environment,
@@ -84,6 +95,7 @@ class Entrance:
             text=N_("Your account is not an administrator of this organisation. Nothing was changed."),
             hint=N_("Ask one of your administrators, or sign in as an administrator."),
             start=True,
+            reference=reference,
         )
 
     def _stale(self, request: Request, visitor: Visitor) -> Response:
