@@ -132,7 +132,8 @@ class Pages:
             "reference": reference,
             "reference_url": f"{AUDIT_PATH}/{reference}" if for_administrator and reference is not None else None,
         }
-        return self.render(request, "error.html", environment, context, status=status, headers=headers)
+        # What was asked for is not repeated, in a link's address either: the other language begins at the start page.
+        return self.render(request, "error.html", environment, context, status=status, headers=headers, here="/")
 
 
 @functools.cache
