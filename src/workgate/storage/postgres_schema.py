@@ -15,12 +15,12 @@ async def postgres_schema(engine: PostgresEngine) -> Schema:
     """
     try:
         connection = await engine.connect()
-    except ValueError:
-        # The driver's words would show what it took for the port, and that can be a part of the password.
-        raise StoreUnavailable("the database address is malformed: percent-encode what is special in it") from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or type(error).__name__
         raise StoreUnavailable(f"cannot connect to the database: {reason}") from error
+    except ValueError:
+        # The driver's words would show what it took for the port, and that can be a part of the password.
+        raise StoreUnavailable("the database address is malformed: percent-encode what is special in it") from None
     try:
         return Schema(
             await _postgres_value(connection.raw, "alembic_version", "version_num"),
