@@ -126,4 +126,4 @@ def test_the_tab_stops_of_the_start_page(page: Page, site: Site) -> None:
     page.goto(site.url)
     sign_in(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("You are signed in")
-    check_stops(page, "Set up OAuth2 applications", "Sign out", "Italiano")
+    check_stops(page, "Connected apps", "OAuth2 applications", "Audit log", "Sign out", "Italiano")

@@ -24,7 +24,7 @@ def to_setup(page: Page, site: Site) -> None:
     """From the sign-in page to the list."""
     page.goto(site.url)
     sign_in(page)
-    page.get_by_role("link", name="Set up OAuth2 applications").click()
+    page.get_by_role("link", name="OAuth2 applications", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("OAuth2 applications")
 
 

@@ -170,13 +170,13 @@ def test_the_choice_outweighs_what_the_browser_asks_for(shared: World) -> None:
 
 def test_every_page_leads_back_to_itself_or_to_a_page_that_can_be_opened(shared: World, ann: Browser) -> None:
     stranger = shared.browser()
-    shown = {
-        "/login?next=%2F": stranger.sign_in(password="wrong"),
-        "/login?next=%2Fx%3Fy": stranger.http.get("/login", params={"next": "/x?y"}),
-        "/no-such-page?a=b": stranger.http.get("/no-such-page?a=b"),
-        "/": ann.http.post(CONSENT),
-    }
-    for path, page in shown.items():
+    shown = [
+        ("/login?next=%2F", stranger.sign_in(password="wrong")),
+        ("/login?next=%2Fx%3Fy", stranger.http.get("/login", params={"next": "/x?y"})),
+        ("/", ann.http.post(CONSENT)),
+        ("/", stranger.http.get("/no-such-page?a=b")),  # an error page repeats nothing of what was asked for
+    ]
+    for path, page in shown:
         assert query_of(switch_of(page)) == {"to": "it", "next": path}
 
 
