@@ -6,9 +6,23 @@ millisecond. What counts as over here is over for every reader already, so nobod
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import BigInteger, Table, and_, bindparam, cast, delete, exists, not_, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    literal_column,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.sql import ColumnElement
 
+from workgate.domain.accounts import SESSION_SLOTS
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType, AuthorizationStatus
 from workgate.storage.engine import Change, Engine, Prepared
@@ -43,7 +57,7 @@ class Sweeper:
         self._window = window
         self.audit_days = audit_days
         self._walks = tuple(
-            _walk(engine, table, key, over)
+            _walk(engine, table, key, over, window)
             for table, key, over in (
                 (sessions, "row_id", _session_over()),
                 (authorizations, "authorization_id", _authorization_over()),
@@ -90,7 +104,7 @@ class Sweeper:
         return 0 if deleted is None else int(deleted[0][0])
 
 
-def _walk(engine: Engine, table: Table, key: str, over: ColumnElement[bool]) -> _Walk:
+def _walk(engine: Engine, table: Table, key: str, over: ColumnElement[bool], window: int) -> _Walk:
     position = tuple_(table.c.environment_id, table.c[key])
     after = position > tuple_(bindparam("after_environment"), bindparam("after_row"))
     window_end = (
@@ -101,7 +115,12 @@ def _walk(engine: Engine, table: Table, key: str, over: ColumnElement[bool]) -> 
         .offset(bindparam("skip"))
     )
     until = position <= tuple_(bindparam("to_environment"), bindparam("to_row"))
-    return _Walk(engine.prepare(window_end), engine.prepare(delete(table).where(after, until, over)))
+    # The rows by their keys, and how many there can be at most: else PostgreSQL, which plans this once and without
+    # knowing where the window is, reads the whole of the other tables to judge it. A row's sessions end in its window.
+    rows = [*table.primary_key]
+    most: ColumnElement[int] = literal_column(str(window + SESSION_SLOTS))
+    these = select(*rows).where(after, until).order_by(*rows).limit(most)
+    return _Walk(engine.prepare(window_end), engine.prepare(delete(table).where(tuple_(*rows).in_(these), over)))
 
 
 def _session_over() -> ColumnElement[bool]:
