@@ -46,6 +46,14 @@ def test_an_id_of_another_environment_names_nothing(stores: Stores) -> None:
     assert stores.run(unknown) is None
 
 
+def test_what_no_text_can_hold_names_nothing(stores: Stores) -> None:
+    database, acme = stores.database, stores.acme.environment_id
+    good = stores.app.client_id
+    asked = [database.applications.application(acme, client_id) for client_id in ("\0", good, f"{good}\0", good)]
+    assert [found is None for found in stores.gather(asked)] == [True, False, True, False]
+    assert stores.run(database.users.sign_in_record(acme, "ann\0")) is None
+
+
 def test_redeem(stores: Stores) -> None:
     pending = stores.pending()
     assert stores.run(stores.redeeming(pending, at(119.999)))

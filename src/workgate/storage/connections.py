@@ -69,6 +69,10 @@ class Undone(StoreUnavailable):
     """Another change was in the way; nothing was done, and to try again at once is right."""
 
 
+class Unstorable(StoreUnavailable):
+    """A value holds a character that no text of this database can hold, such as NUL: nothing was done."""
+
+
 class NothingTouched(Exception):
     """The first step of a change touched no row: the change is undone."""
 

@@ -90,7 +90,10 @@ class Lookup(Protocol):
     """A read that a busy server makes all the time."""
 
     async def __call__(self, values: Values) -> Sequence[Row]:
-        """Read rows of what is committed. Raises ``StoreUnavailable``."""
+        """Read rows of what is committed; none for a value that no text can hold, such as NUL.
+
+        Raises ``StoreUnavailable``.
+        """
 
 
 class Operation(Protocol):
@@ -134,7 +137,7 @@ class Engine(Protocol):
         """
 
     async def fetch(self, statement: Prepared, values: Values) -> Sequence[Row]:
-        """Read rows of what is committed. Raises ``StoreUnavailable``."""
+        """Read rows of what is committed; see ``Lookup``. Raises ``StoreUnavailable``."""
 
     async def apply(self, change: Change) -> Sequence[Row] | None:
         """Make a change; returns once it is durable.

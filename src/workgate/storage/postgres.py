@@ -30,6 +30,7 @@ from workgate.storage.connections import (
     Overdue,
     PostgresLimits,
     Undone,
+    Unstorable,
 )
 from workgate.storage.engine import Change, Key, Prepared, Row, Values
 from workgate.storage.gathering import Asked, Gathering, Outcome, Take
@@ -166,6 +167,8 @@ class PostgresEngine:
             return await self._using(read)
         except OutcomeUnknown:
             return await self._using(read)
+        except Unstorable:
+            return []
 
     async def _using(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Do some work on a connection, and give it back or throw it away. Raises as ``Engine.apply`` does."""
@@ -198,6 +201,8 @@ class PostgresEngine:
             self._connections.release(connection)
             if isinstance(error, asyncpg.UniqueViolationError):
                 return AlreadyExists("the key is taken")
+            if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+                return Unstorable(f"a value holds what no text can hold: {error}")
             if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
                 return Undone(f"another change was in the way: {error}")
             if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError):
@@ -347,7 +352,10 @@ class PostgresLookup:
         """Read; see ``Lookup``."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._gathering.add(Asked(values, future))
-        return await future
+        try:
+            return await future
+        except Unstorable:
+            return []
 
 
 class PostgresOperation:
