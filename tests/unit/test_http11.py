@@ -250,12 +250,12 @@ LARGE = b"x" * 100_000
 class Unread(BoundedHttp):
     """Notes how many bytes of answers lie in memory."""
 
-    made: "Unread | None" = None
+    made: "asyncio.Future[Unread]"
     most = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        Unread.made = self
+        self.made.set_result(self)
 
     def on_response_complete(self) -> None:
         self.most = max(self.most, self.transport.get_write_buffer_size())
@@ -273,12 +273,9 @@ class Unread(BoundedHttp):
 
 async def asked_until_it_stalls(connect: Connect, together: int = 1) -> tuple[Unread, Any, Any, int]:
     """Ask again and again and read nothing, until no more is answered: the two ends, and how much was asked."""
-    Unread.made = None
+    Unread.made = asyncio.get_running_loop().create_future()
     reader, writer = await connect()
-    asked = 0
-    while Unread.made is None:
-        await asyncio.sleep(0)
-    connection: Unread = Unread.made
+    connection, asked = await Unread.made, 0
     async with asyncio.timeout(20):
         while asked < 300 and not (await connection.stalls() and connection.server_state.total_requests < asked):
             if connection.server_state.total_requests == asked:
