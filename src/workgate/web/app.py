@@ -193,6 +193,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         entropy=parts.entropy,
     )
     site = Site(browsers, pages)
+    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
     consent = ConsentPages(authorize=parts.authorize, browsers=browsers, pages=pages)
     signin = SignInPages(sessions=parts.sessions, applications=parts.applications, browsers=browsers, pages=pages)
     account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
@@ -216,9 +217,9 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
         Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
-        *_account_routes(parts, site, browsers, pages),
+        *_account_routes(parts, entrance, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
-        *setup_routes(parts, browsers, pages, site.page),
+        *setup_routes(parts, browsers, pages, entrance),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
     app = Starlette(
@@ -231,9 +232,8 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
     return endpoints, app
 
 
-def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
+def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
     """Connected applications and the audit log."""
-    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
     connections = ConnectionPages(
         connections=parts.connections,
         registry=parts.registry,
