@@ -134,9 +134,7 @@ def script_of(running: Running, operation: str, pool: Pool) -> Callable[[int], S
     return None
 
 
-def _seated(
-    contender: Contender, plan: Plan, build: Path, folder: Path, figures: dict[str, Figures]
-) -> _Seat | None:
+def _seated(contender: Contender, plan: Plan, build: Path, folder: Path, figures: dict[str, Figures]) -> _Seat | None:
     own = Figures(contender.label, "", contender.durable, contender.ours)
     figures[contender.name] = own
     say(f"installing and starting {contender.label}")
