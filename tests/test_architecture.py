@@ -54,6 +54,9 @@ LAYERS: dict[str, Unit] = {
     "testing": Unit(imports=ANYTHING, but_not=("cli",), clock=True),
     # 6
     "server": Unit(imports=ANYTHING, but_not=("cli", "testing", "client"), clock=True),
+    # Its two halves: what is opened, and what is put together of it.
+    "assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server")),
+    "opening": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly"), clock=True),
     # Sockets and processes, for any application: they know nothing of ours.
     "serving": Unit(imports=("http11", *OPS_EVENTS), banned=DATABASES, clock=True),
     "supervisor": Unit(imports=("serving", *OPS_EVENTS), libraries=(), banned=DATABASES, clock=True),

@@ -12,7 +12,7 @@ from tests.browser import PASSWORD, REDIRECT_URI, World, a_world
 from tests.processes import Ran, ServerProcess, forked, workgate
 
 import workgate.cli as workgate_cli
-from workgate.server import SystemClock
+from workgate.opening import SystemClock
 from workgate.service.acting import OPERATOR
 from workgate.service.applications import Registered
 

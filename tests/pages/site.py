@@ -108,7 +108,7 @@ def a_site() -> Iterator[Site]:
             redirect_uris=[f"{app_url}/callback"],
         )
         machine = stand_in.create_app(environments[0], "Nightly export", kind="machine")
-        owner = stand_in.run(stand_in.workgate.database.users.sign_in_record(environments[0].environment_id, "ann"))
+        owner = stand_in.run(stand_in.workgate.database.users.account_named(environments[0].environment_id, "ann"))
         assert owner is not None
         stand_in.run(
             stand_in.workgate.application_keys.generate(

@@ -9,15 +9,17 @@ from tests.builders import MATERIAL, NOW, SALT, a_mint, a_session, a_user, an_ap
 from workgate.attask.call import Call, Carrier
 from workgate.crypto.keys import Key, KeyRing
 from workgate.crypto.tokens import PresentedToken, TokenKind, TokenValue, read_token
-from workgate.domain.accounts import Environment, SignInRecord
+from workgate.domain.accounts import Environment
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.oauth import ApplicationKey, ClientSecret
+from workgate.domain.signing_in import Account, Step
 from workgate.oauth.client_auth import AuthenticatedClient, Credentials, present, secret_digest
 from workgate.oauth.tokens import TokenAnswer
 from workgate.service.applications import Registered
 from workgate.service.authorize import SendBack
 from workgate.service.clients import Client, ClientRequest
 from workgate.service.descriptions import show_new_secret, show_pair, show_registered
+from workgate.service.signing_in import MoreToDo
 
 SECRET = "correct-Horse_battery.staple-0123456789"
 PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"
@@ -95,7 +97,8 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "AuthenticatedClient": lambda: AuthenticatedClient(APPLICATION, RowId(1)),
     "Session": a_session,
     "Authorization": an_authorization,
-    "SignInRecord": lambda: SignInRecord(user=a_user(), password_hash=PASSWORD_HASH, locked_until=None),
+    "Account": lambda: Account(a_user(), PASSWORD_HASH, None, False, None, False),
+    "MoreToDo": lambda: MoreToDo(Step.ENROL, TEXT),
     "ClientRequest": client_request,
     "Client": lambda: Client(client_request(), APPLICATION),
     "Registered": lambda: Registered(APPLICATION, SECRET),

@@ -19,9 +19,10 @@ from workgate.cli.context import fail
 from workgate.cli.demo_data import DOMAIN, LANES, PASSWORD, PEOPLE, projects
 from workgate.domain.accounts import Environment
 from workgate.domain.oauth import ApplicationType
+from workgate.opening import SystemClock
 from workgate.ops.settings import load_settings
 from workgate.ops.telemetry import configure_logging
-from workgate.server import SystemClock, Workgate, server_for
+from workgate.server import Workgate, server_for
 from workgate.service.acting import OPERATOR
 from workgate.service.applications import Registered
 from workgate.service.definitions import NewApplication

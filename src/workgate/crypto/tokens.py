@@ -31,6 +31,7 @@ class TokenKind(Enum):
     CODE = "wgc_"
     REFRESH = "wgr_"
     SESSION = "wgs_"
+    LINK = "wgl_"
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix

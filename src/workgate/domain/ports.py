@@ -10,11 +10,12 @@ None-able result say what the caller must do with each outcome.
 from collections.abc import Sequence
 from typing import Protocol
 
-from workgate.domain.accounts import Environment, Session, SessionLimits, SessionOrigin, SignInRecord, User
+from workgate.domain.accounts import Environment, Session, SessionLimits, SessionOrigin, User
 from workgate.domain.audit import AuditFilter, AuditNote, AuditPage, AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.oauth import Application, ApplicationKey, Authorization, ClientSecret, Connection, ConnectionCount
 from workgate.domain.objects import ObjectQuery, StoredObject
+from workgate.domain.signing_in import Account
 
 
 class StoreUnavailable(Exception):
@@ -51,8 +52,11 @@ class UserStore(Protocol):
     async def user(self, environment_id: EnvironmentId, user_id: ObjectId) -> User | None:
         """Find one by ID."""
 
-    async def sign_in_record(self, environment_id: EnvironmentId, username: str) -> SignInRecord | None:
-        """Find what checking a password needs; None: nobody has that user name."""
+    async def account_named(self, environment_id: EnvironmentId, username: str) -> Account | None:
+        """Find what signing in needs to know; None: nobody has that user name."""
+
+    async def account(self, environment_id: EnvironmentId, user_id: ObjectId) -> Account | None:
+        """The same by ID."""
 
     async def create_user(self, user: User, password_hash: str | None, now: Milliseconds) -> None:
         """Create one. Raises ``AlreadyExists`` if the user name is taken."""
@@ -60,10 +64,12 @@ class UserStore(Protocol):
     async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
         """Count a wrong password; True: this was the one that locked the account."""
 
-    async def signed_in(self, user: User, *, now: Milliseconds) -> bool:
-        """Reset the count. False: the account was locked or disabled meanwhile, so refuse the sign-in."""
+    async def signed_in(self, user: User, *, now: Milliseconds, locked_too: bool = False) -> bool:
+        """Reset the count, and the lock if ``locked_too``. False: meanwhile locked or disabled: refuse the sign-in."""
 
-    async def set_password(self, environment_id: EnvironmentId, username: str, password_hash: str) -> bool:
+    async def set_password(
+        self, environment_id: EnvironmentId, username: str, password_hash: str, *, now: Milliseconds
+    ) -> bool:
         """Change the password and end every session of the user; False: nobody has that user name."""
 
     async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
@@ -295,8 +301,10 @@ class SessionStore(Protocol):
         salt: bytes,
         now: Milliseconds,
         limits: SessionLimits,
+        address: str,
+        agent: str,
     ) -> None:
-        """Open a session that a person signed in for."""
+        """Open a session that a person signed in for, from an address and by a program that names itself ``agent``."""
 
     async def touch(self, session: Session, now: Milliseconds) -> None:
         """Note that a session, and the authorization it belongs to, was used now."""

@@ -321,7 +321,7 @@ class Registry:
         """The same person in another lane, whose users are others."""
         if by.user is None:
             return by
-        record = await self._users.sign_in_record(target.environment_id, by.user.username)
+        record = await self._users.account_named(target.environment_id, by.user.username)
         if record is None:
             raise NotAllowed(
                 "only an administrator of {environment} may do this: ask one of yours", environment=_named(target)

@@ -196,7 +196,8 @@ class Administration:
         Raises:
             Problem: nobody has that name, or the password is not usable.
         """
-        if not await self._users.set_password(environment.environment_id, username, await self._hashed(password)):
+        hashed = await self._hashed(password)
+        if not await self._users.set_password(environment.environment_id, username, hashed, now=self._clock.now()):
             raise _nobody(username)
 
     async def set_active(self, environment: Environment, username: str, *, active: bool) -> None:
@@ -214,7 +215,7 @@ class Administration:
         Raises:
             Problem: nobody has that name.
         """
-        record = await self._users.sign_in_record(environment.environment_id, username)
+        record = await self._users.account_named(environment.environment_id, username)
         if record is None:
             raise _nobody(username)
         return record.user

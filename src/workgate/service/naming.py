@@ -36,7 +36,7 @@ class Naming:
         text = text.strip()
         if not 0 < len(text) <= LONGEST_USERNAME:
             return None
-        record = await self._users.sign_in_record(environment.environment_id, text)
+        record = await self._users.account_named(environment.environment_id, text)
         return await self.user(environment, text.lower()) if record is None else record.user
 
     async def applications(self, environment: Environment) -> Mapping[str, Application]:

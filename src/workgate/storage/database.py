@@ -15,6 +15,7 @@ from workgate.storage.leases import SqlLeaseStore
 from workgate.storage.migrate import migrate
 from workgate.storage.objects import SqlObjectStore
 from workgate.storage.sessions import SqlSessionStore
+from workgate.storage.sign_in_rules import SqlSignInRulesStore
 from workgate.storage.sqlite import SqliteEngine
 from workgate.storage.sweeper import Sweeper
 
@@ -31,6 +32,7 @@ class Database:
         self.installation = SqlInstallationStore(engine)
         self.environments = SqlEnvironmentStore(engine)
         self.users = SqlUserStore(engine)
+        self.sign_in_rules = SqlSignInRulesStore(engine)
         self.applications = SqlApplicationStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)

@@ -35,6 +35,7 @@ from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
 from workgate.service.sessions import SessionService
+from workgate.service.signing_in import SigningIn
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
@@ -53,6 +54,7 @@ from workgate.web.oauth import (
     token_answer,
 )
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.pending import PendingSignIns
 from workgate.web.setup_routes import setup_routes
 from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
 
@@ -65,6 +67,7 @@ class WebParts:
 
     directory: EnvironmentDirectory
     sessions: SessionService
+    signing_in: SigningIn
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -195,7 +198,15 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
     site = Site(browsers, pages)
     entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
     consent = ConsentPages(authorize=parts.authorize, browsers=browsers, pages=pages)
-    signin = SignInPages(sessions=parts.sessions, applications=parts.applications, browsers=browsers, pages=pages)
+    pending = PendingSignIns(signing_in=parts.signing_in, sessions=parts.sessions, browsers=browsers, pages=pages)
+    signin = SignInPages(
+        sessions=parts.sessions,
+        signing_in=parts.signing_in,
+        pending=pending,
+        applications=parts.applications,
+        browsers=browsers,
+        pages=pages,
+    )
     account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
     clients = {
         TOKEN_PATH: token_answer(parts.tokens),

@@ -13,17 +13,18 @@ from workgate.oauth.errors import Refusal
 from workgate.oauth.metadata import AUTHORIZE_PATH, OAUTH2_PREFIX
 from workgate.oauth.params import AUTHORIZE_PARAMETERS, from_form
 from workgate.oauth.redirects import match_redirect
-from workgate.service.sessions import SessionService, SignedIn, SignInLimited, SignInRefused
+from workgate.service.sessions import SessionService
+from workgate.service.signing_in import MoreToDo, SignedIn, SigningIn, SignInLimited, SignInRefused
 from workgate.web.browser import (
     Browsers,
     Visitor,
     forget_session,
     posted_fields,
     set_form_cookie,
-    set_session_cookie,
 )
 from workgate.web.languages import duration
 from workgate.web.pages import Pages, own_path, redirect
+from workgate.web.pending import PendingSignIns
 
 SIGN_IN_PATH = "/login"
 SIGN_OUT_PATH = "/logout"
@@ -46,9 +47,18 @@ class SignInPages:
     """GET and POST of the sign-in page, and POST of signing out."""
 
     def __init__(
-        self, *, sessions: SessionService, applications: ApplicationStore, browsers: Browsers, pages: Pages
+        self,
+        *,
+        sessions: SessionService,
+        signing_in: SigningIn,
+        pending: PendingSignIns,
+        applications: ApplicationStore,
+        browsers: Browsers,
+        pages: Pages,
     ) -> None:
         self._sessions = sessions
+        self._signing_in = signing_in
+        self._pending = pending
         self._applications = applications
         self._browsers = browsers
         self._pages = pages
@@ -66,20 +76,15 @@ class SignInPages:
         username, target = form.get("username", ""), own_path(form.get("next"))
         if not self._browsers.is_form_of_browser(form.get("csrf", ""), request):
             return await self._page(request, visitor, target, username=username, problem=_TOO_OLD, status=403)
-        outcome = await self._sessions.sign_in(
-            visitor.environment,
+        outcome = await self._signing_in.by_password(
+            self._browsers.arrival(request, visitor, target),
             username=username,
             password=form.get("password", ""),
             origin=SessionOrigin.BROWSER,
-            address=visitor.address,
         )
         match outcome:
-            case SignedIn(token):
-                if visitor.session is not None:
-                    await self._sessions.sign_out(visitor.environment, visitor.session, visitor.address)
-                response = redirect(target, after_post=True)
-                set_session_cookie(request, response, token.reveal())
-                return response
+            case SignedIn() | MoreToDo():
+                return await self._pending.lead_on(request, visitor, outcome)
             case SignInRefused():
                 return await self._page(request, visitor, target, username=username, problem=_WRONG, status=401)
             case SignInLimited(retry_after):
