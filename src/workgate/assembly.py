@@ -13,7 +13,9 @@ from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
+from workgate.service.people import People
 from workgate.service.sessions import SessionService
+from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
@@ -57,6 +59,8 @@ class Services(Opened):
             clock=clock,
         )
         self.audit_queries = AuditQueries(database.audit)
+        self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
+        self.sign_in = SignInAdministration(rules=database.sign_in_rules, tests=database.provider_tests, audit=audit)
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -67,6 +71,8 @@ def admin_services(services: Services) -> AdminServices:
         connections=services.connections,
         audit_queries=services.audit_queries,
         audit=services.audit,
+        people=services.people,
+        sign_in=services.sign_in,
         applications=services.database.applications,
         users=services.database.users,
         clock=services.clock,
@@ -108,6 +114,8 @@ def web_parts(services: Services) -> WebParts:
         application_keys=services.application_keys,
         connections=services.connections,
         audit_queries=services.audit_queries,
+        people=services.people,
+        sign_in=services.sign_in,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
         mint=services.mint,

@@ -217,6 +217,8 @@ identity_providers = _table(
     _required("settings", Text),
     Column("sealed_secret", LargeBinary),
     _required("created_at", BigInteger),
+    # When a test sign-in last showed that it works as it is set up.
+    Column("tested_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "provider_id"),
 )
 

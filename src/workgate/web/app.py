@@ -34,7 +34,9 @@ from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
+from workgate.service.people import People
 from workgate.service.sessions import SessionService
+from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
@@ -55,6 +57,7 @@ from workgate.web.oauth import (
 )
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
 from workgate.web.pending import PendingSignIns
+from workgate.web.people_routes import people_routes
 from workgate.web.setup_routes import setup_routes
 from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
 
@@ -79,6 +82,8 @@ class WebParts:
     application_keys: ApplicationKeys
     connections: Connections
     audit_queries: AuditQueries
+    people: People
+    sign_in: SignInAdministration
     naming: Naming
     audit: AuditLog
     mint: Mint
@@ -231,6 +236,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         *_account_routes(parts, entrance, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, entrance),
+        *people_routes(parts, browsers, pages, entrance),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
     app = Starlette(

@@ -30,23 +30,34 @@ DONE: Mapping[str, Text] = {
     "key-added": N_("The key was added."),
     "key-deleted": N_("The key was deleted."),
 }
-"""What a page that was led to says of what was done: its address names it, and can name nothing else."""
 TOO_OLD = N_(
     "This page was open for too long, or belongs to an earlier sign-in. Nothing was changed: send it once more."
 )
 
 
 class SetupPages:
-    """Reads the forms of administrators, and renders for them."""
+    """Reads the forms of administrators, and renders for them.
 
-    def __init__(self, *, browsers: Browsers, pages: Pages) -> None:
+    Args:
+        browsers: tells whose form one is.
+        pages: renders.
+        done: what a page that was led to says of what was done: its address names it, and can name nothing else.
+    """
+
+    def __init__(self, *, browsers: Browsers, pages: Pages, done: Mapping[str, Text]) -> None:
         self._browsers = browsers
         self._pages = pages
+        self._done = done
 
     async def fields(self, request: Request, administrator: Administrator, *names: str) -> Mapping[str, str] | None:
         """Read a posted form; None: it is not a form of this sign-in."""
+        form, own = await self.read(request, administrator, *names)
+        return form if own else None
+
+    async def read(self, request: Request, administrator: Administrator, *names: str) -> tuple[Mapping[str, str], bool]:
+        """Read a posted form, and tell whether it is one of this sign-in; what was typed can be shown again anyway."""
         form = await posted_fields(request, "csrf", *names)
-        return form if self.is_own(form, administrator) else None
+        return form, self.is_own(form, administrator)
 
     def is_own(self, form: Mapping[str, str], administrator: Administrator) -> bool:
         """Tell whether what was posted is a form that was made for this sign-in."""
@@ -79,7 +90,7 @@ class SetupPages:
         shared = {
             "setup_path": SETUP_PATH,
             "csrf": self._browsers.form_of_session(administrator.session),
-            "done": DONE.get(request.query_params.get("done", "")) if reading else None,
+            "done": self._done.get(request.query_params.get("done", "")) if reading else None,
             "problem": text if field is None else None,
             "error": {field: text} if field is not None else {},
         }

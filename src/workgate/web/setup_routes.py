@@ -14,7 +14,7 @@ from workgate.web.entrance import AdministratorPage, Entrance
 from workgate.web.pages import Pages
 from workgate.web.setup import ApplicationPages
 from workgate.web.setup_credentials import KeyPages, SecretPages
-from workgate.web.setup_page import SETUP_PATH, SetupPages
+from workgate.web.setup_page import DONE, SETUP_PATH, SetupPages
 
 
 class SetupParts(Protocol):
@@ -43,7 +43,7 @@ class SetupParts(Protocol):
 
 def setup_routes(parts: SetupParts, browsers: Browsers, pages: Pages, entrance: Entrance) -> list[BaseRoute]:
     """Make the routes of all setup pages."""
-    setup = SetupPages(browsers=browsers, pages=pages)
+    setup = SetupPages(browsers=browsers, pages=pages, done=DONE)
     apps = ApplicationPages(setup=setup, registry=parts.registry, connections=parts.connections)
     secrets = SecretPages(setup=setup, registry=parts.registry, clock=parts.clock)
     keys = KeyPages(setup=setup, registry=parts.registry, keys=parts.application_keys, users=parts.users)
