@@ -1,6 +1,10 @@
 """Puts the services together, out of what an opened installation holds."""
 
+from pathlib import Path
+
 from workgate.domain.ids import Clock, Entropy
+from workgate.domain.link_origins import LinkOrigins
+from workgate.domain.sign_in_ports import Mailer
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.opening import Opened
 from workgate.ops.settings import Settings
@@ -12,13 +16,17 @@ from workgate.service.clients import ClientDesk
 from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
+from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.outbox import Outbox
+from workgate.service.passwords import PasswordDesk
 from workgate.service.people import People
 from workgate.service.sessions import SessionService
 from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
+from workgate.signin.common_passwords import CommonPasswords
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -61,6 +69,30 @@ class Services(Opened):
         self.audit_queries = AuditQueries(database.audit)
         self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
         self.sign_in = SignInAdministration(rules=database.sign_in_rules, tests=database.provider_tests, audit=audit)
+        self.outbox = Outbox(_mailer(self))
+        self.password_desk = PasswordDesk(
+            users=database.users,
+            store=database.passwords,
+            rules=database.sign_in_rules,
+            passwords=self.passwords,
+            common=CommonPasswords(),
+            clock=clock,
+            audit=audit,
+        )
+        self.mailed_links = MailedLinks(
+            links=database.links,
+            users=database.users,
+            passwords=database.passwords,
+            rules=database.sign_in_rules,
+            desk=self.password_desk,
+            outbox=self.outbox,
+            origins=_link_origins(settings),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -191,6 +223,31 @@ def _signing_in(opened: Opened, sessions: SessionService) -> SigningIn:
             failures_per_account=settings.sign_in_failures_per_account,
         ),
     )
+
+
+def _mailer(opened: Opened) -> Mailer | None:
+    """How mail leaves, as the settings say; None: not at all."""
+    settings = opened.settings
+    if settings.smtp_url is not None and settings.mail_folder is not None:
+        raise ValueError("smtp_url and mail_folder are both set: mail goes one way only")
+    if settings.smtp_url is None and settings.mail_folder is None:
+        return None
+    # Who sends no mail need not wait for what that takes.
+    from workgate.signin import mail  # noqa: PLC0415
+
+    sender = mail.parse_sender(settings.mail_from)
+    if settings.mail_folder is not None:
+        return mail.FolderMailer(Path(settings.mail_folder), sender, clock=opened.clock, entropy=opened.entropy)
+    server = mail.parse_smtp_url(settings.smtp_url or "")
+    return mail.SmtpMailer(server, sender, clock=opened.clock, entropy=opened.entropy)
+
+
+def _link_origins(settings: Settings) -> LinkOrigins:
+    origins = LinkOrigins(settings.base_domains, settings.mail_origin)
+    fault = origins.fault
+    if fault is not None:
+        raise ValueError(fault)
+    return origins
 
 
 def _default_name(text: str | None) -> DefaultName | None:

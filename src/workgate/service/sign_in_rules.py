@@ -13,7 +13,8 @@ from msgspec import UNSET, UnsetType
 from workgate.domain.accounts import Environment
 from workgate.domain.audit import AuditEvent
 from workgate.domain.problems import Conflict, Problem
-from workgate.domain.sign_in_ports import ProviderTestStore, SignInRulesStore
+from workgate.domain.provider_tests import ProviderTestStore
+from workgate.domain.sign_in_ports import SignInRulesStore
 from workgate.domain.signing_in import PasswordPolicy, SignInRules, SsoMode
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting, until_new

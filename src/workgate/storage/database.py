@@ -12,8 +12,11 @@ from workgate.storage.connected import SqlConnectionStore
 from workgate.storage.engine import Engine
 from workgate.storage.exchanges import SqlExchangeStore
 from workgate.storage.leases import SqlLeaseStore
+from workgate.storage.mailed_links import SqlLinkStore
 from workgate.storage.migrate import migrate
 from workgate.storage.objects import SqlObjectStore
+from workgate.storage.own_sessions import SqlOwnSessionStore
+from workgate.storage.passwords import SqlPasswordStore
 from workgate.storage.people import SqlPeopleStore
 from workgate.storage.provider_tests import SqlProviderTestStore
 from workgate.storage.sessions import SqlSessionStore
@@ -37,6 +40,9 @@ class Database:
         self.sign_in_rules = SqlSignInRulesStore(engine)
         self.provider_tests = SqlProviderTestStore(engine)
         self.people = SqlPeopleStore(engine)
+        self.passwords = SqlPasswordStore(engine)
+        self.links = SqlLinkStore(engine)
+        self.own_sessions = SqlOwnSessionStore(engine)
         self.applications = SqlApplicationStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)

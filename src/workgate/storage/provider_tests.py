@@ -13,7 +13,7 @@ _this_provider = and_(_of_environment, table.c.provider_id == given(table.c.prov
 
 
 class SqlProviderTestStore:
-    """``sign_in_ports.ProviderTestStore`` over SQL."""
+    """``provider_tests.ProviderTestStore`` over SQL."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

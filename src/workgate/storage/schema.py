@@ -84,6 +84,7 @@ users = _table(
     Column("password_set_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "user_id"),
     UniqueConstraint("environment_id", "username_key"),
+    Index("ix_users_email", "environment_id", "email"),
 )
 
 applications = _table(

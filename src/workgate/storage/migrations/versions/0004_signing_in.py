@@ -30,6 +30,7 @@ def _columns() -> None:
     )
     op.add_column("users", sa.Column("sso_only", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("users", sa.Column("password_set_at", sa.BigInteger(), nullable=True))
+    op.create_index("ix_users_email", "users", ["environment_id", "email"], unique=False)
 
 
 def _providers() -> None:
