@@ -9,10 +9,14 @@ from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
+from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
+from workgate.service.once import Questions
+from workgate.service.second_step_answers import SecondStepAnswers
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.token_management import TokenManagement
@@ -57,6 +61,16 @@ class Services(Opened):
             clock=clock,
         )
         self.audit_queries = AuditQueries(database.audit)
+        self.second_steps = SecondSteps(
+            factors=database.second_factors,
+            rules=database.sign_in_rules,
+            questions=Questions(mint=self.mint, clock=clock, entropy=entropy),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -77,6 +91,7 @@ def web_parts(services: Services) -> WebParts:
     """What the pages and the OAuth endpoints are made of."""
     settings, database, clock = services.settings, services.database, services.clock
     sessions = _sessions(services)
+    signing_in = _signing_in(services, sessions)
     desk = _desk(services)
     refresh = RefreshPolicy(settings.refresh_retry_seconds)
     return WebParts(
@@ -87,7 +102,17 @@ def web_parts(services: Services) -> WebParts:
             default=_default_name(settings.default_environment),
         ),
         sessions=sessions,
-        signing_in=_signing_in(services, sessions),
+        signing_in=signing_in,
+        second_steps=services.second_steps,
+        answers=_answers(services, signing_in),
+        confirming=Confirming(
+            signing_in=signing_in,
+            sessions=sessions,
+            users=database.users,
+            passwords=services.passwords,
+            clock=clock,
+            audit=services.audit,
+        ),
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -182,6 +207,17 @@ def _signing_in(opened: Opened, sessions: SessionService) -> SigningIn:
             failures_per_address=settings.sign_in_failures_per_address,
             failures_per_account=settings.sign_in_failures_per_account,
         ),
+    )
+
+
+def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
+    return SecondStepAnswers(
+        signing_in=signing_in,
+        factors=opened.database.second_factors,
+        questions=Questions(mint=opened.mint, clock=opened.clock, entropy=opened.entropy),
+        mint=opened.mint,
+        clock=opened.clock,
+        audit=opened.audit,
     )
 
 

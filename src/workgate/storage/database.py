@@ -14,6 +14,7 @@ from workgate.storage.exchanges import SqlExchangeStore
 from workgate.storage.leases import SqlLeaseStore
 from workgate.storage.migrate import migrate
 from workgate.storage.objects import SqlObjectStore
+from workgate.storage.second_factors import SqlSecondFactorStore
 from workgate.storage.sessions import SqlSessionStore
 from workgate.storage.sign_in_rules import SqlSignInRulesStore
 from workgate.storage.sqlite import SqliteEngine
@@ -33,6 +34,7 @@ class Database:
         self.environments = SqlEnvironmentStore(engine)
         self.users = SqlUserStore(engine)
         self.sign_in_rules = SqlSignInRulesStore(engine)
+        self.second_factors = SqlSecondFactorStore(engine)
         self.applications = SqlApplicationStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)
