@@ -13,14 +13,18 @@ from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
+from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.once import Questions
 from workgate.service.outbox import Outbox
 from workgate.service.passwords import PasswordDesk
 from workgate.service.people import People
+from workgate.service.second_step_answers import SecondStepAnswers
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sessions import SessionService
 from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
@@ -93,6 +97,16 @@ class Services(Opened):
             entropy=entropy,
             audit=audit,
         )
+        self.second_steps = SecondSteps(
+            factors=database.second_factors,
+            rules=database.sign_in_rules,
+            questions=Questions(mint=self.mint, clock=clock, entropy=entropy),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -115,6 +129,7 @@ def web_parts(services: Services) -> WebParts:
     """What the pages and the OAuth endpoints are made of."""
     settings, database, clock = services.settings, services.database, services.clock
     sessions = _sessions(services)
+    signing_in = _signing_in(services, sessions)
     desk = _desk(services)
     refresh = RefreshPolicy(settings.refresh_retry_seconds)
     return WebParts(
@@ -125,7 +140,17 @@ def web_parts(services: Services) -> WebParts:
             default=_default_name(settings.default_environment),
         ),
         sessions=sessions,
-        signing_in=_signing_in(services, sessions),
+        signing_in=signing_in,
+        second_steps=services.second_steps,
+        answers=_answers(services, signing_in),
+        confirming=Confirming(
+            signing_in=signing_in,
+            sessions=sessions,
+            users=database.users,
+            passwords=services.passwords,
+            clock=clock,
+            audit=services.audit,
+        ),
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -248,6 +273,17 @@ def _link_origins(settings: Settings) -> LinkOrigins:
     if fault is not None:
         raise ValueError(fault)
     return origins
+
+
+def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
+    return SecondStepAnswers(
+        signing_in=signing_in,
+        factors=opened.database.second_factors,
+        questions=Questions(mint=opened.mint, clock=opened.clock, entropy=opened.entropy),
+        mint=opened.mint,
+        clock=opened.clock,
+        audit=opened.audit,
+    )
 
 
 def _default_name(text: str | None) -> DefaultName | None:

@@ -19,6 +19,7 @@ from workgate.storage.own_sessions import SqlOwnSessionStore
 from workgate.storage.passwords import SqlPasswordStore
 from workgate.storage.people import SqlPeopleStore
 from workgate.storage.provider_tests import SqlProviderTestStore
+from workgate.storage.second_factors import SqlSecondFactorStore
 from workgate.storage.sessions import SqlSessionStore
 from workgate.storage.sign_in_rules import SqlSignInRulesStore
 from workgate.storage.sqlite import SqliteEngine
@@ -43,6 +44,7 @@ class Database:
         self.passwords = SqlPasswordStore(engine)
         self.links = SqlLinkStore(engine)
         self.own_sessions = SqlOwnSessionStore(engine)
+        self.second_factors = SqlSecondFactorStore(engine)
         self.applications = SqlApplicationStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)

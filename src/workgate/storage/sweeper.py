@@ -26,7 +26,15 @@ from workgate.domain.accounts import SESSION_SLOTS
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType, AuthorizationStatus
 from workgate.storage.engine import Change, Engine, Prepared
-from workgate.storage.schema import applications, audit_events, authorizations, mailed_links, sessions, used_jwts
+from workgate.storage.schema import (
+    applications,
+    audit_events,
+    authorizations,
+    mailed_links,
+    sessions,
+    used_assertions,
+    used_jwts,
+)
 
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
@@ -63,6 +71,7 @@ class Sweeper:
                 (authorizations, "authorization_id", _authorization_over()),
                 (used_jwts, "expires_at", used_jwts.c.expires_at <= bindparam("jwt_expired")),
                 (mailed_links, "link_id", mailed_links.c.expires_at <= bindparam("now")),
+                (used_assertions, "expires_at", used_assertions.c.expires_at <= bindparam("jwt_expired")),
                 (audit_events, "event_id", audit_events.c.at < bindparam("audited_after")),
             )
         )

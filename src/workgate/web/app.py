@@ -30,11 +30,14 @@ from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
+from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
 from workgate.service.people import People
+from workgate.service.second_step_answers import SecondStepAnswers
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sessions import SessionService
 from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn
@@ -47,6 +50,7 @@ from workgate.web.connections import ConnectionPages
 from workgate.web.consent import ConsentPages
 from workgate.web.entrance import Entrance
 from workgate.web.errors import ErrorStyle
+from workgate.web.factor_forms import FactorForms
 from workgate.web.oauth import (
     ClientEndpoint,
     MetadataEndpoint,
@@ -58,6 +62,8 @@ from workgate.web.oauth import (
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
 from workgate.web.pending import PendingSignIns
 from workgate.web.people_routes import people_routes
+from workgate.web.second_step import SecondStepPages
+from workgate.web.security import SecurityPages
 from workgate.web.setup_routes import setup_routes
 from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
 
@@ -71,6 +77,9 @@ class WebParts:
     directory: EnvironmentDirectory
     sessions: SessionService
     signing_in: SigningIn
+    second_steps: SecondSteps
+    answers: SecondStepAnswers
+    confirming: Confirming
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -234,6 +243,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
         *_account_routes(parts, entrance, browsers, pages),
+        *_second_step_routes(parts, pending, site, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, entrance),
         *people_routes(parts, browsers, pages, entrance),
@@ -261,3 +271,26 @@ def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pag
     )
     audit = AuditPages(queries=parts.audit_queries, naming=parts.naming, clock=parts.clock, pages=pages)
     return [*connections.routes(entrance), *audit.routes(entrance)]
+
+
+def _second_step_routes(
+    parts: WebParts, pending: PendingSignIns, site: Site, browsers: Browsers, pages: Pages
+) -> list[BaseRoute]:
+    """Two-step sign-in: at the sign-in, and on one's account pages."""
+    forms = FactorForms(second_steps=parts.second_steps, pages=pages)
+    steps = SecondStepPages(
+        pending=pending,
+        signing_in=parts.signing_in,
+        answers=parts.answers,
+        second_steps=parts.second_steps,
+        forms=forms,
+        applications=parts.applications,
+        browsers=browsers,
+        pages=pages,
+        clock=parts.clock,
+    )
+    security = SecurityPages(
+        second_steps=parts.second_steps, confirming=parts.confirming, forms=forms, browsers=browsers, pages=pages
+    )
+    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
+    return [*steps.routes(site.page), *security.routes(entrance)]

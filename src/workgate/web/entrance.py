@@ -10,6 +10,7 @@ from workgate.domain.accounts import Environment, Session
 from workgate.domain.audit import AuditEvent
 from workgate.domain.problems import NotAllowed, NotFound
 from workgate.domain.texts import N_
+from workgate.oauth.params import Params
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting
 from workgate.web.browser import Browsers, Visitor, posted_fields
@@ -19,6 +20,7 @@ from workgate.web.signin import sign_in_address
 Page = Callable[[Request, Visitor], Awaitable[Response]]
 Route = Callable[[Request], Awaitable[Response]]
 EntrancePage = Callable[[Request, Visitor, Session], Awaitable[Response]]
+PostedPage = Callable[[Request, Visitor, Session, Params], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,23 @@ class Entrance:
                 return await handler(request, visitor, session)
             except NotAllowed as problem:
                 return self._not_allowed(request, visitor, session, problem)
+            except NotFound:
+                return self.not_found(request, visitor)
+
+        return self._page(endpoint)
+
+    def posted(self, handler: PostedPage, *names: str) -> Route:
+        """For whoever is signed in and posts these fields with a form of this sign-in."""
+
+        async def endpoint(request: Request, visitor: Visitor) -> Response:
+            session = visitor.session
+            if session is None:
+                return redirect(sign_in_address(path_and_query(request)), after_post=True)
+            form = await posted_fields(request, "csrf", *names)
+            if not self._browsers.is_form_of_session(form.get("csrf", ""), session):
+                return self._stale(request, visitor)
+            try:
+                return await handler(request, visitor, session, form)
             except NotFound:
                 return self.not_found(request, visitor)
 

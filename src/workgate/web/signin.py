@@ -134,7 +134,7 @@ class SignInPages:
         status: int,
     ) -> Response:
         csrf, cookie = self._browsers.form_of_browser(request)
-        application, leads_to = await self._waiting_application(visitor, target)
+        application, leads_to = await waiting_application(self._applications, visitor, target)
         context = {
             "form": {"action": SIGN_IN_PATH, "csrf": csrf, "next": target, "username": username[:254]},
             "problem": problem,
@@ -152,22 +152,23 @@ class SignInPages:
         set_form_cookie(request, response, cookie)
         return response
 
-    async def _waiting_application(self, visitor: Visitor, target: str) -> tuple[Application | None, tuple[str, ...]]:
-        """The application that sent the user here, and the CSP source of where the sign-in may lead."""
-        parts = urlsplit(target)
-        if parts.path != AUTHORIZE_PATH:
-            return None, ()
-        params = from_form(parts.query.encode(), AUTHORIZE_PARAMETERS)
-        if isinstance(params, Refusal) or "client_id" not in params:
-            return None, ()
-        application = await self._applications.application(visitor.environment.environment_id, params["client_id"])
-        if application is None:
-            return None, ()
-        # Browsers hold form-action against every hop: where consent is not asked, the sign-in leads there.
-        to = match_redirect(
-            params.get("redirect_uri", ""), application.redirect_uris, public_client=application.is_public
-        )
-        return application, () if to is None else (to.form_action_source,)
+
+async def waiting_application(
+    applications: ApplicationStore, visitor: Visitor, target: str
+) -> tuple[Application | None, tuple[str, ...]]:
+    """The application that sent the user here, and the CSP source of where the sign-in may lead."""
+    parts = urlsplit(target)
+    if parts.path != AUTHORIZE_PATH:
+        return None, ()
+    params = from_form(parts.query.encode(), AUTHORIZE_PARAMETERS)
+    if isinstance(params, Refusal) or "client_id" not in params:
+        return None, ()
+    application = await applications.application(visitor.environment.environment_id, params["client_id"])
+    if application is None:
+        return None, ()
+    # Browsers hold form-action against every hop: where consent is not asked, the sign-in leads there.
+    to = match_redirect(params.get("redirect_uri", ""), application.redirect_uris, public_client=application.is_public)
+    return application, () if to is None else (to.form_action_source,)
 
 
 def sign_in_address(target: str) -> str:
