@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -246,9 +247,7 @@ def test_two_administrators_at_once(world: World) -> None:
         fields = entries(browser.http.get(path), path)
         del fields["is_admin"]
         forms[name] = (path, fields)
-    answers = at_once(
-        [lambda name=name: browsers[name].http.post(forms[name][0], data=forms[name][1]) for name in forms]
-    )
+    answers = at_once([partial(browsers[name].http.post, path, data=form) for name, (path, form) in forms.items()])
     left = [user for user in (world.ann, second) if stored(world, user).user.is_admin]
     assert len(left) == 1
     assert sorted(answer.status_code for answer in answers)[0] == 303

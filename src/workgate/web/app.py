@@ -1,6 +1,6 @@
 """The table of all routes: the OAuth endpoints, which clients call, and the pages, which people see."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Lifespan, Scope
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy
 from workgate.domain.ports import ApplicationStore, StoreUnavailable, UserStore
+from workgate.domain.sso import ProviderKind
 from workgate.domain.texts import N_
 from workgate.oauth.metadata import (
     AUTHORIZE_PATH,
@@ -41,6 +42,8 @@ from workgate.service.second_steps import SecondSteps
 from workgate.service.sessions import SessionService
 from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn
+from workgate.service.sso import ProviderProtocol, SingleSignOn
+from workgate.service.sso_oidc import OidcProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
@@ -65,7 +68,8 @@ from workgate.web.people_routes import people_routes
 from workgate.web.second_step import SecondStepPages
 from workgate.web.security import SecurityPages
 from workgate.web.setup_routes import setup_routes
-from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
+from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SIGNED_OUT_PATH, SignInPages
+from workgate.web.sso import SsoAnswers, SsoPages
 
 _Page = Callable[[Request, Visitor], Awaitable[Response]]
 
@@ -80,6 +84,9 @@ class WebParts:
     second_steps: SecondSteps
     answers: SecondStepAnswers
     confirming: Confirming
+    sso: SingleSignOn
+    protocols: Mapping[ProviderKind, ProviderProtocol]
+    oidc: OidcProtocol
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -211,11 +218,13 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
     )
     site = Site(browsers, pages)
     entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
-    consent = ConsentPages(authorize=parts.authorize, browsers=browsers, pages=pages)
+    consent = ConsentPages(authorize=parts.authorize, sso=parts.sso, browsers=browsers, pages=pages)
     pending = PendingSignIns(signing_in=parts.signing_in, sessions=parts.sessions, browsers=browsers, pages=pages)
     signin = SignInPages(
         sessions=parts.sessions,
         signing_in=parts.signing_in,
+        sso=parts.sso,
+        protocols=parts.protocols,
         pending=pending,
         applications=parts.applications,
         browsers=browsers,
@@ -240,10 +249,11 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route(SIGN_IN_PATH, site.page(signin.show), methods=["GET"]),
         Route(SIGN_IN_PATH, site.page(signin.sign_in), methods=["POST"]),
         Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
-        Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
+        Route(SIGNED_OUT_PATH, site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
         *_account_routes(parts, entrance, browsers, pages),
         *_second_step_routes(parts, pending, site, browsers, pages),
+        *_sso_routes(parts, entrance, site, browsers, pages, pending),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, entrance),
         *people_routes(parts, browsers, pages, entrance),
@@ -257,6 +267,17 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
     return endpoints, app
+
+
+def _sso_routes(
+    parts: WebParts, entrance: Entrance, site: Site, browsers: Browsers, pages: Pages, pending: PendingSignIns
+) -> list[BaseRoute]:
+    """Sign-in at identity providers."""
+    answers = SsoAnswers(sso=parts.sso, pending=pending, pages=pages)
+    sso = SsoPages(
+        sso=parts.sso, protocols=parts.protocols, oidc=parts.oidc, answers=answers, browsers=browsers, pages=pages
+    )
+    return sso.routes(site.page, entrance)
 
 
 def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pages: Pages) -> list[BaseRoute]:

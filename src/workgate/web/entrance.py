@@ -27,9 +27,14 @@ PostedPage = Callable[[Request, Visitor, Session, Params], Awaitable[Response]]
 class Administrator:
     """Whoever is signed in and administers the environment: the entrance found so, and nothing else makes one."""
 
-    environment: Environment
+    visitor: Visitor
     session: Session
     acting: Acting
+
+    @property
+    def environment(self) -> Environment:
+        """Which environment it is."""
+        return self.visitor.environment
 
 
 AdministratorPage = Callable[[Request, Administrator], Awaitable[Response]]
@@ -70,7 +75,7 @@ class Entrance:
         async def administered(request: Request, visitor: Visitor, session: Session) -> Response:
             by = acting(visitor)
             by.must_administer(visitor.environment)
-            return await handler(request, Administrator(visitor.environment, session, by))
+            return await handler(request, Administrator(visitor, session, by))
 
         return self._entered(administered, checked=not keeps_entries, back=back)
 
