@@ -34,6 +34,7 @@ from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
 from workgate.service.people import People
@@ -100,6 +101,7 @@ class WebParts:
     audit_queries: AuditQueries
     people: People
     sign_in: SignInAdministration
+    identity_providers: IdentityProviders
     naming: Naming
     audit: AuditLog
     mint: Mint

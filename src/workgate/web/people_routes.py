@@ -5,15 +5,17 @@ from typing import Protocol
 from starlette.routing import BaseRoute
 
 from workgate.domain.ids import Clock
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.people import People
 from workgate.service.sign_in_rules import SignInAdministration
-from workgate.web import people, sign_in_rules
+from workgate.web import people, sign_in_rules, sso_setup
 from workgate.web.browser import Browsers
 from workgate.web.entrance import Entrance
 from workgate.web.pages import Pages
 from workgate.web.people import PeoplePages
 from workgate.web.setup_page import SetupPages
 from workgate.web.sign_in_rules import SignInRulesPage
+from workgate.web.sso_setup import ProviderPages
 
 
 class PeopleParts(Protocol):
@@ -28,6 +30,10 @@ class PeopleParts(Protocol):
         """The rules of signing in."""
 
     @property
+    def identity_providers(self) -> IdentityProviders:
+        """Where people sign in with SSO."""
+
+    @property
     def clock(self) -> Clock:
         """The time."""
 
@@ -36,7 +42,10 @@ def people_routes(parts: PeopleParts, browsers: Browsers, pages: Pages, entrance
     """Make the routes of all of them."""
     of_people = SetupPages(browsers=browsers, pages=pages, done=people.DONE)
     of_rules = SetupPages(browsers=browsers, pages=pages, done=sign_in_rules.DONE)
+    of_providers = SetupPages(browsers=browsers, pages=pages, done=sso_setup.DONE)
+    providers = ProviderPages(setup=of_providers, providers=parts.identity_providers, administration=parts.sign_in)
     return [
         *PeoplePages(setup=of_people, people=parts.people, clock=parts.clock).routes(entrance),
         *SignInRulesPage(setup=of_rules, administration=parts.sign_in).routes(entrance),
+        *providers.routes(entrance),
     ]
