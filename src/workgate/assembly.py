@@ -203,6 +203,8 @@ def web_parts(services: Services) -> WebParts:
         people=services.people,
         sign_in=services.sign_in,
         identity_providers=services.identity_providers,
+        mailed_links=services.mailed_links,
+        federations=services.federations,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
         mint=services.mint,

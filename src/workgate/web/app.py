@@ -34,8 +34,10 @@ from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
+from workgate.service.federations import Federations
 from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
+from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
 from workgate.service.people import People
 from workgate.service.second_step_answers import SecondStepAnswers
@@ -102,6 +104,8 @@ class WebParts:
     people: People
     sign_in: SignInAdministration
     identity_providers: IdentityProviders
+    mailed_links: MailedLinks
+    federations: Federations
     naming: Naming
     audit: AuditLog
     mint: Mint

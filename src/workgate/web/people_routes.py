@@ -5,14 +5,19 @@ from typing import Protocol
 from starlette.routing import BaseRoute
 
 from workgate.domain.ids import Clock
+from workgate.service.federations import Federations
 from workgate.service.identity_providers import IdentityProviders
+from workgate.service.mailed_links import MailedLinks
 from workgate.service.people import People
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sign_in_rules import SignInAdministration
 from workgate.web import people, sign_in_rules, sso_setup
 from workgate.web.browser import Browsers
 from workgate.web.entrance import Entrance
 from workgate.web.pages import Pages
 from workgate.web.people import PeoplePages
+from workgate.web.person_access import PersonAccessPages
+from workgate.web.person_page import PersonPage
 from workgate.web.setup_page import SetupPages
 from workgate.web.sign_in_rules import SignInRulesPage
 from workgate.web.sso_setup import ProviderPages
@@ -34,6 +39,18 @@ class PeopleParts(Protocol):
         """Where people sign in with SSO."""
 
     @property
+    def federations(self) -> Federations:
+        """Whom providers' subjects stand for."""
+
+    @property
+    def mailed_links(self) -> MailedLinks:
+        """Links to set a password."""
+
+    @property
+    def second_steps(self) -> SecondSteps:
+        """Passkeys and authenticator apps."""
+
+    @property
     def clock(self) -> Clock:
         """The time."""
 
@@ -41,11 +58,29 @@ class PeopleParts(Protocol):
 def people_routes(parts: PeopleParts, browsers: Browsers, pages: Pages, entrance: Entrance) -> list[BaseRoute]:
     """Make the routes of all of them."""
     of_people = SetupPages(browsers=browsers, pages=pages, done=people.DONE)
+    page = PersonPage(
+        setup=of_people,
+        people=parts.people,
+        federations=parts.federations,
+        providers=parts.identity_providers,
+        links=parts.mailed_links,
+        clock=parts.clock,
+    )
+    access = PersonAccessPages(
+        setup=of_people,
+        page=page,
+        people=parts.people,
+        links=parts.mailed_links,
+        second_steps=parts.second_steps,
+        federations=parts.federations,
+        providers=parts.identity_providers,
+    )
     of_rules = SetupPages(browsers=browsers, pages=pages, done=sign_in_rules.DONE)
     of_providers = SetupPages(browsers=browsers, pages=pages, done=sso_setup.DONE)
     providers = ProviderPages(setup=of_providers, providers=parts.identity_providers, administration=parts.sign_in)
     return [
-        *PeoplePages(setup=of_people, people=parts.people, clock=parts.clock).routes(entrance),
+        *PeoplePages(setup=of_people, people=parts.people, page=page).routes(entrance),
+        *access.routes(entrance),
         *SignInRulesPage(setup=of_rules, administration=parts.sign_in).routes(entrance),
         *providers.routes(entrance),
     ]
