@@ -1,6 +1,9 @@
 """Puts the services together, out of what an opened installation holds."""
 
+from collections.abc import Mapping
+
 from workgate.domain.ids import Clock, Entropy
+from workgate.domain.sso import ProviderKind
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.opening import Opened
 from workgate.ops.settings import Settings
@@ -11,12 +14,19 @@ from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
 from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
+from workgate.service.provider_secrets import ProviderSecrets
 from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn, SignInPolicy
+from workgate.service.sso import ProviderProtocol, SingleSignOn
+from workgate.service.sso_oidc import OidcProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
+from workgate.signin.fetch import Fetcher, FetchPolicy
+from workgate.signin.oidc import OidcClient
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -57,6 +67,21 @@ class Services(Opened):
             clock=clock,
         )
         self.audit_queries = AuditQueries(database.audit)
+        self.federations = Federations(
+            federated=database.federated_users, users=database.users, clock=clock, entropy=entropy, audit=audit
+        )
+        secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
+        fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
+        self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        self.identity_providers = IdentityProviders(
+            providers=database.identity_providers,
+            protocols=self.protocols,
+            secrets=secrets,
+            ids=ids,
+            clock=clock,
+            audit=audit,
+        )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -77,6 +102,7 @@ def web_parts(services: Services) -> WebParts:
     """What the pages and the OAuth endpoints are made of."""
     settings, database, clock = services.settings, services.database, services.clock
     sessions = _sessions(services)
+    signing_in = _signing_in(services, sessions)
     desk = _desk(services)
     refresh = RefreshPolicy(settings.refresh_retry_seconds)
     return WebParts(
@@ -87,7 +113,10 @@ def web_parts(services: Services) -> WebParts:
             default=_default_name(settings.default_environment),
         ),
         sessions=sessions,
-        signing_in=_signing_in(services, sessions),
+        signing_in=signing_in,
+        sso=_sso(services, signing_in),
+        protocols=services.protocols,
+        oidc=services.oidc,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -182,6 +211,21 @@ def _signing_in(opened: Opened, sessions: SessionService) -> SigningIn:
             failures_per_address=settings.sign_in_failures_per_address,
             failures_per_account=settings.sign_in_failures_per_account,
         ),
+    )
+
+
+def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
+    return SingleSignOn(
+        providers=services.database.identity_providers,
+        requests=services.database.sign_in_requests,
+        federations=services.federations,
+        rules=services.database.sign_in_rules,
+        signing_in=signing_in,
+        mint=services.mint,
+        ids=services.ids,
+        clock=services.clock,
+        entropy=services.entropy,
+        audit=services.audit,
     )
 
 

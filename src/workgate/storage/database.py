@@ -11,10 +11,12 @@ from workgate.storage.authorizations import SqlAuthorizationStore
 from workgate.storage.connected import SqlConnectionStore
 from workgate.storage.engine import Engine
 from workgate.storage.exchanges import SqlExchangeStore
+from workgate.storage.identity_providers import SqlFederatedUserStore, SqlIdentityProviderStore
 from workgate.storage.leases import SqlLeaseStore
 from workgate.storage.migrate import migrate
 from workgate.storage.objects import SqlObjectStore
 from workgate.storage.sessions import SqlSessionStore
+from workgate.storage.sign_in_requests import SqlSignInRequestStore
 from workgate.storage.sign_in_rules import SqlSignInRulesStore
 from workgate.storage.sqlite import SqliteEngine
 from workgate.storage.sweeper import Sweeper
@@ -33,6 +35,9 @@ class Database:
         self.environments = SqlEnvironmentStore(engine)
         self.users = SqlUserStore(engine)
         self.sign_in_rules = SqlSignInRulesStore(engine)
+        self.identity_providers = SqlIdentityProviderStore(engine)
+        self.federated_users = SqlFederatedUserStore(engine)
+        self.sign_in_requests = SqlSignInRequestStore(engine)
         self.applications = SqlApplicationStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)

@@ -1,6 +1,6 @@
 """The table of all routes: the OAuth endpoints, which clients call, and the pages, which people see."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Lifespan, Scope
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy
 from workgate.domain.ports import ApplicationStore, StoreUnavailable, UserStore
+from workgate.domain.sso import ProviderKind
 from workgate.domain.texts import N_
 from workgate.oauth.metadata import (
     AUTHORIZE_PATH,
@@ -36,6 +37,8 @@ from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.naming import Naming
 from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn
+from workgate.service.sso import ProviderProtocol, SingleSignOn
+from workgate.service.sso_oidc import OidcProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
@@ -56,7 +59,8 @@ from workgate.web.oauth import (
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
 from workgate.web.pending import PendingSignIns
 from workgate.web.setup_routes import setup_routes
-from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
+from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SIGNED_OUT_PATH, SignInPages
+from workgate.web.sso import SsoAnswers, SsoPages
 
 _Page = Callable[[Request, Visitor], Awaitable[Response]]
 
@@ -68,6 +72,9 @@ class WebParts:
     directory: EnvironmentDirectory
     sessions: SessionService
     signing_in: SigningIn
+    sso: SingleSignOn
+    protocols: Mapping[ProviderKind, ProviderProtocol]
+    oidc: OidcProtocol
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -196,11 +203,13 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         entropy=parts.entropy,
     )
     site = Site(browsers, pages)
-    consent = ConsentPages(authorize=parts.authorize, browsers=browsers, pages=pages)
+    consent = ConsentPages(authorize=parts.authorize, sso=parts.sso, browsers=browsers, pages=pages)
     pending = PendingSignIns(signing_in=parts.signing_in, sessions=parts.sessions, browsers=browsers, pages=pages)
     signin = SignInPages(
         sessions=parts.sessions,
         signing_in=parts.signing_in,
+        sso=parts.sso,
+        protocols=parts.protocols,
         pending=pending,
         applications=parts.applications,
         browsers=browsers,
@@ -225,9 +234,10 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route(SIGN_IN_PATH, site.page(signin.show), methods=["GET"]),
         Route(SIGN_IN_PATH, site.page(signin.sign_in), methods=["POST"]),
         Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
-        Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
+        Route(SIGNED_OUT_PATH, site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
         *_account_routes(parts, site, browsers, pages),
+        *_sso_routes(parts, site, browsers, pages, pending),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, site.page),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
@@ -240,6 +250,18 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
     return endpoints, app
+
+
+def _sso_routes(
+    parts: WebParts, site: Site, browsers: Browsers, pages: Pages, pending: PendingSignIns
+) -> list[BaseRoute]:
+    """Sign-in at identity providers."""
+    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
+    answers = SsoAnswers(sso=parts.sso, pending=pending, pages=pages)
+    sso = SsoPages(
+        sso=parts.sso, protocols=parts.protocols, oidc=parts.oidc, answers=answers, browsers=browsers, pages=pages
+    )
+    return sso.routes(site.page, entrance)
 
 
 def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
