@@ -23,10 +23,13 @@ from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.signin.fetch import Fetcher, FetchPolicy
 from workgate.signin.oidc import OidcClient
+from workgate.signin.saml import Saml, is_installed
+from workgate.signin.xmlsec import XmlSec
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -73,7 +76,10 @@ class Services(Opened):
         secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
         fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
         self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.saml = _saml(self, secrets, fetcher)
         self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        if self.saml is not None:
+            self.protocols = {**self.protocols, ProviderKind.SAML: self.saml}
         self.identity_providers = IdentityProviders(
             providers=database.identity_providers,
             protocols=self.protocols,
@@ -82,6 +88,20 @@ class Services(Opened):
             clock=clock,
             audit=audit,
         )
+
+
+def _saml(opened: Opened, secrets: ProviderSecrets, fetcher: Fetcher) -> SamlProtocol | None:
+    """SAML, where its libraries are installed; none of them is loaded yet."""
+    if not is_installed():
+        return None
+    return SamlProtocol(
+        saml=Saml(XmlSec()),
+        secrets=secrets,
+        fetcher=fetcher,
+        used=opened.database.used_assertions,
+        clock=opened.clock,
+        entropy=opened.entropy,
+    )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -117,6 +137,7 @@ def web_parts(services: Services) -> WebParts:
         sso=_sso(services, signing_in),
         protocols=services.protocols,
         oidc=services.oidc,
+        saml=services.saml,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(

@@ -19,12 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from workgate.domain.sso import NotVouched
+
 _BEGIN, _END = b"== PreDigest data - start buffer:\n", b"\n== PreDigest data - end buffer\n"
 # What may be read of a document's own KeyInfo: certificates and keys in it prove nothing, so nothing that names one.
 _NO_KEYS_OF_ITS_OWN = ("--enabled-key-data", "raw-x509-cert")
 
 
-class XmlSecFailed(Exception):
+class XmlSecFailed(NotVouched):
     """A signature does not verify, or something cannot be signed or decrypted. The message is for the audit log."""
 
 
@@ -102,6 +104,11 @@ class XmlSec:
         if ran.returncode != 0:
             raise XmlSecFailed("the assertion is encrypted, and not for our key")
         return ran.stdout
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the program is there."""
+        return shutil.which(self._program) is not None
 
     def close(self) -> None:
         """Let the threads end."""

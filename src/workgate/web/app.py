@@ -39,6 +39,7 @@ from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
@@ -58,6 +59,7 @@ from workgate.web.oauth import (
 )
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
 from workgate.web.pending import PendingSignIns
+from workgate.web.saml import SamlPages
 from workgate.web.setup_routes import setup_routes
 from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SIGNED_OUT_PATH, SignInPages
 from workgate.web.sso import SsoAnswers, SsoPages
@@ -75,6 +77,7 @@ class WebParts:
     sso: SingleSignOn
     protocols: Mapping[ProviderKind, ProviderProtocol]
     oidc: OidcProtocol
+    saml: SamlProtocol | None
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -261,7 +264,11 @@ def _sso_routes(
     sso = SsoPages(
         sso=parts.sso, protocols=parts.protocols, oidc=parts.oidc, answers=answers, browsers=browsers, pages=pages
     )
-    return sso.routes(site.page, entrance)
+    routes = sso.routes(site.page, entrance)
+    if parts.saml is not None:
+        saml = SamlPages(sso=parts.sso, saml=parts.saml, answers=answers, browsers=browsers)
+        routes += saml.routes(site.page)
+    return routes
 
 
 def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
