@@ -48,10 +48,11 @@ class FederatedUserStore(Protocol):
     ) -> bool:
         """Let a subject stand for nobody; False: it did already."""
 
-    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> None:
+    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> bool:
         """Create a user without a password, whom a subject stands for, in one commit.
 
-        Raises ``AlreadyExists`` if the user name or the subject is taken; nothing was changed.
+        False: the subject stands for somebody already, or the provider is gone. Raises ``AlreadyExists`` if the user
+        name is taken, or the record's ID. In every case nothing was changed.
         """
 
 
