@@ -19,7 +19,8 @@ from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
 from workgate.service.outbox import Outbox
-from workgate.service.passwords import PasswordDesk
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword, PasswordDesk
 from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.token_management import TokenManagement
@@ -109,6 +110,7 @@ def web_parts(services: Services) -> WebParts:
     """What the pages and the OAuth endpoints are made of."""
     settings, database, clock = services.settings, services.database, services.clock
     sessions = _sessions(services)
+    signing_in = _signing_in(services, sessions)
     desk = _desk(services)
     refresh = RefreshPolicy(settings.refresh_retry_seconds)
     return WebParts(
@@ -119,7 +121,7 @@ def web_parts(services: Services) -> WebParts:
             default=_default_name(settings.default_environment),
         ),
         sessions=sessions,
-        signing_in=_signing_in(services, sessions),
+        signing_in=signing_in,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -139,6 +141,17 @@ def web_parts(services: Services) -> WebParts:
         registry=services.registry,
         application_keys=services.application_keys,
         connections=services.connections,
+        own_password=OwnPassword(
+            desk=services.password_desk,
+            users=database.users,
+            rules=database.sign_in_rules,
+            signing_in=signing_in,
+            sessions=sessions,
+            passwords=services.passwords,
+            clock=clock,
+        ),
+        mailed_links=services.mailed_links,
+        own_sessions=OwnSessions(store=database.own_sessions, clock=clock, audit=services.audit),
         audit_queries=services.audit_queries,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,

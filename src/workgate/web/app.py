@@ -33,7 +33,10 @@ from workgate.service.clients import ClientDesk
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
+from workgate.service.mailed_links import FORGOTTEN_PATH, MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword
 from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn
 from workgate.service.token_management import TokenManagement
@@ -53,8 +56,11 @@ from workgate.web.oauth import (
     revoke_answer,
     token_answer,
 )
+from workgate.web.own_sessions import OwnSessionPages
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.passwords import PasswordPages
 from workgate.web.pending import PendingSignIns
+from workgate.web.recovery import RecoveryPages
 from workgate.web.setup_routes import setup_routes
 from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
 
@@ -78,6 +84,9 @@ class WebParts:
     registry: Registry
     application_keys: ApplicationKeys
     connections: Connections
+    own_password: OwnPassword
+    mailed_links: MailedLinks
+    own_sessions: OwnSessions
     audit_queries: AuditQueries
     naming: Naming
     audit: AuditLog
@@ -205,6 +214,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         applications=parts.applications,
         browsers=browsers,
         pages=pages,
+        forgotten_url=FORGOTTEN_PATH if parts.mailed_links.can_mail else None,
     )
     account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
     clients = {
@@ -228,6 +238,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
         *_account_routes(parts, site, browsers, pages),
+        *_password_routes(parts, site, pending, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, site.page),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
@@ -243,7 +254,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
 
 
 def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
-    """Connected applications and the audit log."""
+    """Connected applications, the audit log, and where one is signed in."""
     entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
     connections = ConnectionPages(
         connections=parts.connections,
@@ -254,4 +265,22 @@ def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Page
         pages=pages,
     )
     audit = AuditPages(queries=parts.audit_queries, naming=parts.naming, clock=parts.clock, pages=pages)
-    return [*connections.routes(entrance), *audit.routes(entrance)]
+    sessions = OwnSessionPages(sessions=parts.own_sessions, browsers=browsers, pages=pages)
+    return [*connections.routes(entrance), *audit.routes(entrance), *sessions.routes(entrance)]
+
+
+def _password_routes(
+    parts: WebParts, site: Site, pending: PendingSignIns, browsers: Browsers, pages: Pages
+) -> list[BaseRoute]:
+    """Changing the password, and choosing one with a mailed link."""
+    passwords = PasswordPages(
+        own=parts.own_password,
+        links=parts.mailed_links,
+        signing_in=parts.signing_in,
+        pending=pending,
+        clock=parts.clock,
+        browsers=browsers,
+        pages=pages,
+    )
+    recovery = RecoveryPages(links=parts.mailed_links, browsers=browsers, pages=pages)
+    return [*passwords.routes(site.page), *recovery.routes(site.page)]

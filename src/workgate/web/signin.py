@@ -34,7 +34,7 @@ _WRONG = {
     "title": N_("That did not work"),
     "text": N_(
         "The user name or the password is not right, or the account is locked. After several wrong tries in a row an "
-        "account is locked for some minutes: wait ten minutes, or ask your administrator."
+        "account is locked for some minutes: wait a while, or ask your administrator."
     ),
 }
 _TOO_OLD = {
@@ -55,6 +55,7 @@ class SignInPages:
         applications: ApplicationStore,
         browsers: Browsers,
         pages: Pages,
+        forgotten_url: str | None,
     ) -> None:
         self._sessions = sessions
         self._signing_in = signing_in
@@ -62,6 +63,7 @@ class SignInPages:
         self._applications = applications
         self._browsers = browsers
         self._pages = pages
+        self._forgotten_url = forgotten_url
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show the page; whoever is signed in already is led on."""
@@ -139,6 +141,7 @@ class SignInPages:
             "form": {"action": SIGN_IN_PATH, "csrf": csrf, "next": target, "username": username[:254]},
             "problem": problem,
             "application": None if application is None else application_context(application),
+            "forgotten_url": self._forgotten_url,
         }
         response = self._pages.render(
             request,
