@@ -25,7 +25,8 @@ from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
 from workgate.service.once import Questions
 from workgate.service.outbox import Outbox
-from workgate.service.passwords import PasswordDesk
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword, PasswordDesk
 from workgate.service.people import People
 from workgate.service.provider_secrets import ProviderSecrets
 from workgate.service.second_step_answers import SecondStepAnswers
@@ -197,6 +198,17 @@ def web_parts(services: Services) -> WebParts:
         registry=services.registry,
         application_keys=services.application_keys,
         connections=services.connections,
+        own_password=OwnPassword(
+            desk=services.password_desk,
+            users=database.users,
+            rules=database.sign_in_rules,
+            signing_in=signing_in,
+            sessions=sessions,
+            passwords=services.passwords,
+            clock=clock,
+        ),
+        mailed_links=services.mailed_links,
+        own_sessions=OwnSessions(store=database.own_sessions, clock=clock, audit=services.audit),
         audit_queries=services.audit_queries,
         people=services.people,
         sign_in=services.sign_in,

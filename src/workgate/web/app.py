@@ -35,7 +35,10 @@ from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
+from workgate.service.mailed_links import FORGOTTEN_PATH, MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword
 from workgate.service.people import People
 from workgate.service.second_step_answers import SecondStepAnswers
 from workgate.service.second_steps import SecondSteps
@@ -62,9 +65,12 @@ from workgate.web.oauth import (
     revoke_answer,
     token_answer,
 )
+from workgate.web.own_sessions import OwnSessionPages
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.passwords import PasswordPages
 from workgate.web.pending import PendingSignIns
 from workgate.web.people_routes import people_routes
+from workgate.web.recovery import RecoveryPages
 from workgate.web.second_step import SecondStepPages
 from workgate.web.security import SecurityPages
 from workgate.web.setup_routes import setup_routes
@@ -97,6 +103,9 @@ class WebParts:
     registry: Registry
     application_keys: ApplicationKeys
     connections: Connections
+    own_password: OwnPassword
+    mailed_links: MailedLinks
+    own_sessions: OwnSessions
     audit_queries: AuditQueries
     people: People
     sign_in: SignInAdministration
@@ -229,6 +238,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         applications=parts.applications,
         browsers=browsers,
         pages=pages,
+        forgotten_url=FORGOTTEN_PATH if parts.mailed_links.can_mail else None,
     )
     account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
     clients = {
@@ -254,6 +264,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         *_account_routes(parts, entrance, browsers, pages),
         *_second_step_routes(parts, pending, site, browsers, pages),
         *_sso_routes(parts, entrance, site, browsers, pages, pending),
+        *_password_routes(parts, site, pending, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, entrance),
         *people_routes(parts, browsers, pages, entrance),
@@ -281,7 +292,7 @@ def _sso_routes(
 
 
 def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
-    """Connected applications and the audit log."""
+    """Connected applications, the audit log, and where one is signed in."""
     connections = ConnectionPages(
         connections=parts.connections,
         registry=parts.registry,
@@ -291,7 +302,8 @@ def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pag
         pages=pages,
     )
     audit = AuditPages(queries=parts.audit_queries, naming=parts.naming, clock=parts.clock, pages=pages)
-    return [*connections.routes(entrance), *audit.routes(entrance)]
+    sessions = OwnSessionPages(sessions=parts.own_sessions, browsers=browsers, pages=pages)
+    return [*connections.routes(entrance), *audit.routes(entrance), *sessions.routes(entrance)]
 
 
 def _second_step_routes(
@@ -315,3 +327,20 @@ def _second_step_routes(
     )
     entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
     return [*steps.routes(site.page), *security.routes(entrance)]
+
+
+def _password_routes(
+    parts: WebParts, site: Site, pending: PendingSignIns, browsers: Browsers, pages: Pages
+) -> list[BaseRoute]:
+    """Changing the password, and choosing one with a mailed link."""
+    passwords = PasswordPages(
+        own=parts.own_password,
+        links=parts.mailed_links,
+        signing_in=parts.signing_in,
+        pending=pending,
+        clock=parts.clock,
+        browsers=browsers,
+        pages=pages,
+    )
+    recovery = RecoveryPages(links=parts.mailed_links, browsers=browsers, pages=pages)
+    return [*passwords.routes(site.page), *recovery.routes(site.page)]
