@@ -30,6 +30,7 @@ from workgate.storage.schema import (
     applications,
     audit_events,
     authorizations,
+    mailed_links,
     sessions,
     sign_in_requests,
     used_assertions,
@@ -52,7 +53,7 @@ class _Walk:
 
 
 class Sweeper:
-    """Deletes expired sessions, authorizations, sign-ins at providers, what was used once and audit records.
+    """Deletes expired sessions, sign-ins under way, mailed links, used proofs and audit records in small windows.
 
     Args:
         engine: the database.
@@ -70,8 +71,9 @@ class Sweeper:
                 (sessions, "row_id", _session_over()),
                 (authorizations, "authorization_id", _authorization_over()),
                 (sign_in_requests, "request_id", sign_in_requests.c.expires_at <= bindparam("now")),
-                (used_assertions, "expires_at", used_assertions.c.expires_at <= bindparam("jwt_expired")),
                 (used_jwts, "expires_at", used_jwts.c.expires_at <= bindparam("jwt_expired")),
+                (mailed_links, "link_id", mailed_links.c.expires_at <= bindparam("now")),
+                (used_assertions, "expires_at", used_assertions.c.expires_at <= bindparam("jwt_expired")),
                 (audit_events, "event_id", audit_events.c.at < bindparam("audited_after")),
             )
         )
