@@ -25,7 +25,8 @@ from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
 from workgate.service.once import Questions
 from workgate.service.outbox import Outbox
-from workgate.service.passwords import PasswordDesk
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword, PasswordDesk
 from workgate.service.people import People
 from workgate.service.provider_secrets import ProviderSecrets
 from workgate.service.second_step_answers import SecondStepAnswers
@@ -35,11 +36,14 @@ from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.signin.common_passwords import CommonPasswords
 from workgate.signin.fetch import Fetcher, FetchPolicy
 from workgate.signin.oidc import OidcClient
+from workgate.signin.saml import Saml, is_installed
+from workgate.signin.xmlsec import XmlSec
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -122,7 +126,10 @@ class Services(Opened):
         secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
         fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
         self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.saml = _saml(self, secrets, fetcher)
         self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        if self.saml is not None:
+            self.protocols = {**self.protocols, ProviderKind.SAML: self.saml}
         self.identity_providers = IdentityProviders(
             providers=database.identity_providers,
             states=database.provider_states,
@@ -133,6 +140,20 @@ class Services(Opened):
             clock=clock,
             audit=audit,
         )
+
+
+def _saml(opened: Opened, secrets: ProviderSecrets, fetcher: Fetcher) -> SamlProtocol | None:
+    """SAML, where its libraries are installed; none of them is loaded yet."""
+    if not is_installed():
+        return None
+    return SamlProtocol(
+        saml=Saml(XmlSec()),
+        secrets=secrets,
+        fetcher=fetcher,
+        used=opened.database.used_assertions,
+        clock=opened.clock,
+        entropy=opened.entropy,
+    )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -180,6 +201,7 @@ def web_parts(services: Services) -> WebParts:
         sso=_sso(services, signing_in),
         protocols=services.protocols,
         oidc=services.oidc,
+        saml=services.saml,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -199,11 +221,21 @@ def web_parts(services: Services) -> WebParts:
         registry=services.registry,
         application_keys=services.application_keys,
         connections=services.connections,
+        own_password=OwnPassword(
+            desk=services.password_desk,
+            users=database.users,
+            rules=database.sign_in_rules,
+            signing_in=signing_in,
+            sessions=sessions,
+            passwords=services.passwords,
+            clock=clock,
+        ),
+        mailed_links=services.mailed_links,
+        own_sessions=OwnSessions(store=database.own_sessions, clock=clock, audit=services.audit),
         audit_queries=services.audit_queries,
         people=services.people,
         sign_in=services.sign_in,
         identity_providers=services.identity_providers,
-        mailed_links=services.mailed_links,
         federations=services.federations,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,

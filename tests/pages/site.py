@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from examples.third_party_app.app import Config, create_app
@@ -85,9 +86,9 @@ def served(listener: socket.socket, app: ASGIApp) -> Iterator[None]:
 
 
 @contextmanager
-def a_site() -> Iterator[Site]:
-    """Run both."""
-    with StandIn() as stand_in, socket.create_server(("127.0.0.1", 0)) as listener:
+def a_site(**settings: Any) -> Iterator[Site]:
+    """Run both, Workgate with these settings."""
+    with StandIn(**settings) as stand_in, socket.create_server(("127.0.0.1", 0)) as listener:
         environments = stand_in.create_org("acme", ("my", "preview"), name="Acme")
         for environment in environments:
             _people_and_projects(stand_in, environment)

@@ -4,6 +4,7 @@ A subject stands for a user because an administrator said so, or because the use
 something that arrived, an e-mail address or a user name, happens to be a user's: then nobody is signed in.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 from workgate.domain.accounts import Environment, User
@@ -142,18 +143,16 @@ class Federations:
                 address=address,
                 reason=shown_subject(provider, subject),
             )
-            try:
-                await self._federated.provision(user, federated, record=record)
-            except AlreadyExists:
-                # Another sign-in of the same person was faster, or somebody else has the name, or the record's ID.
-                there = await self._found(environment, provider, subject)
-                if there is not None:
-                    return there
-                if await self._is_taken(environment, person.username):
-                    return _TAKEN
-                continue
-            return user
-        raise LookupError(f"no new ID in {_TRIES} tries")
+            with contextlib.suppress(AlreadyExists):
+                if await self._federated.provision(user, federated, record=record):
+                    return user
+            # Another sign-in of the same person was faster, or somebody else has the name, or the record's ID.
+            there = await self._found(environment, provider, subject)
+            if there is not None:
+                return there
+            if await self._is_taken(environment, person.username):
+                return _TAKEN
+        return _NOT_CONNECTED
 
 
 def shown_subject(provider: IdentityProvider, subject: str) -> str:

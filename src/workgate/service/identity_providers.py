@@ -126,6 +126,8 @@ class IdentityProviders:
             Conflict: the environment has so many already.
         """
         by.must_administer(environment)
+        adapter = self._protocol(kind)
+        prepared = await adapter.prepared(environment, protocol, None)
         now = self._clock.now()
         provider = IdentityProvider(
             environment_id=environment.environment_id,
@@ -134,11 +136,14 @@ class IdentityProviders:
             name=_checked_name(name),
             enabled=enabled,
             provisioning=_checked_provisioning(provisioning),
-            protocol=self._protocol(kind).check(protocol, has_secret=bool(secret)),
+            protocol=adapter.check(prepared.protocol, has_secret=bool(prepared.secret or secret)),
             sealed_secret=None,
             created_at=now,
         )
-        provider = replace(provider, sealed_secret=self._sealed(provider, secret))
+        sealed = self._sealed(provider, secret)
+        if prepared.secret is not None:
+            sealed = self._secrets.sealed(provider, prepared.secret)
+        provider = replace(provider, sealed_secret=sealed)
         created = await until_new(
             lambda: self._providers.create_provider(
                 provider,
@@ -174,9 +179,15 @@ class IdentityProviders:
         if changes.secret is not UNSET:
             new["sealed_secret"] = self._sealed(provider, changes.secret)
         changed = replace(provider, **new)
-        asked = provider.protocol if changes.protocol is UNSET else changes.protocol
+        adapter = self._protocol(provider.kind)
+        asked = provider.protocol
+        if changes.protocol is not UNSET:
+            prepared = await adapter.prepared(environment, changes.protocol, provider.protocol)
+            asked = prepared.protocol
+            if prepared.secret is not None:
+                changed = replace(changed, sealed_secret=self._secrets.sealed(provider, prepared.secret))
         has_secret = changed.sealed_secret is not None
-        changed = replace(changed, protocol=self._protocol(provider.kind).check(asked, has_secret=has_secret))
+        changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
         written = await until_new(
             lambda: self._providers.update_provider(
                 changed, record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed)

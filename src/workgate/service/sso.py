@@ -68,8 +68,33 @@ class Onward:
     fields: Mapping[str, str] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A provider's settings with what nobody enters: what was fetched or made.
+
+    ``secret`` is one of our own making, to be sealed beside them; None: there is none, or it is there already.
+    """
+
+    protocol: Mapping[str, object]
+    secret: str | None = field(default=None, repr=False)
+
+
 class ProviderProtocol(Protocol):
     """What each kind of provider does its own way."""
+
+    async def prepared(
+        self, environment: Environment, protocol: Mapping[str, object], before: Mapping[str, object] | None
+    ) -> Prepared:
+        """Complete the settings that somebody entered, before they are checked.
+
+        Args:
+            environment: whose provider it is.
+            protocol: what was entered.
+            before: the settings until now; None: the provider is new.
+
+        Raises:
+            Problem: something could not be fetched or made; it names the field.
+        """
 
     async def onward(self, begun: Begun, *, origin: str) -> Onward:
         """Make the request to the provider.

@@ -26,6 +26,7 @@ from workgate.storage.sign_in_requests import SqlSignInRequestStore
 from workgate.storage.sign_in_rules import SqlSignInRulesStore
 from workgate.storage.sqlite import SqliteEngine
 from workgate.storage.sweeper import Sweeper
+from workgate.storage.used_assertions import SqlUsedAssertionStore
 
 
 class Database:
@@ -50,6 +51,7 @@ class Database:
         self.identity_providers = SqlIdentityProviderStore(engine)
         self.federated_users = SqlFederatedUserStore(engine)
         self.sign_in_requests = SqlSignInRequestStore(engine)
+        self.used_assertions = SqlUsedAssertionStore(engine)
         self.applications = SqlApplicationStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)

@@ -122,6 +122,10 @@ class SqlFederatedUserStore:
         self._add = engine.prepare(
             insert(table).from_select(list(_FEDERATED), select(*row).where(_user_exists(), _provider_exists(), ~taken))
         )
+        # The user comes with it: which of two first sign-ins makes one is decided by the subject.
+        self._add_first = engine.prepare(
+            insert(table).from_select(list(_FEDERATED), select(*row).where(_provider_exists(), ~taken))
+        )
         self._remove = engine.prepare(delete(table).where(_this_subject))
         self._create_user = engine.prepare(insert(users))
         self._record = engine.prepare(append_record())
@@ -146,10 +150,10 @@ class SqlFederatedUserStore:
         """Let a subject stand for nobody; see the port."""
         return await self._recorded(record, (self._remove, _subject(environment_id, provider_id, subject)))
 
-    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> None:
+    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> bool:
         """Create a user whom a subject stands for; see the port."""
         created = (self._create_user, new_user_values(user, None, federated.created_at))
-        await self._recorded(record, created, (self._add, asdict(federated)))
+        return await self._recorded(record, (self._add_first, asdict(federated)), created)
 
     async def _recorded(self, record: AuditRecord, *steps: tuple[Prepared, Values]) -> bool:
         return await self._engine.apply(Change((*steps, (self._record, record_values(record))))) is not None

@@ -37,8 +37,10 @@ from workgate.service.environments import EnvironmentDirectory
 from workgate.service.federations import Federations
 from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
-from workgate.service.mailed_links import MailedLinks
+from workgate.service.mailed_links import FORGOTTEN_PATH, MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword
 from workgate.service.people import People
 from workgate.service.second_step_answers import SecondStepAnswers
 from workgate.service.second_steps import SecondSteps
@@ -47,6 +49,7 @@ from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
@@ -65,9 +68,13 @@ from workgate.web.oauth import (
     revoke_answer,
     token_answer,
 )
+from workgate.web.own_sessions import OwnSessionPages
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.passwords import PasswordPages
 from workgate.web.pending import PendingSignIns
 from workgate.web.people_routes import people_routes
+from workgate.web.recovery import RecoveryPages
+from workgate.web.saml import SamlPages
 from workgate.web.second_step import SecondStepPages
 from workgate.web.security import SecurityPages
 from workgate.web.setup_routes import setup_routes
@@ -90,6 +97,7 @@ class WebParts:
     sso: SingleSignOn
     protocols: Mapping[ProviderKind, ProviderProtocol]
     oidc: OidcProtocol
+    saml: SamlProtocol | None
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -100,11 +108,13 @@ class WebParts:
     registry: Registry
     application_keys: ApplicationKeys
     connections: Connections
+    own_password: OwnPassword
+    mailed_links: MailedLinks
+    own_sessions: OwnSessions
     audit_queries: AuditQueries
     people: People
     sign_in: SignInAdministration
     identity_providers: IdentityProviders
-    mailed_links: MailedLinks
     federations: Federations
     naming: Naming
     audit: AuditLog
@@ -235,6 +245,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         applications=parts.applications,
         browsers=browsers,
         pages=pages,
+        forgotten_url=FORGOTTEN_PATH if parts.mailed_links.can_mail else None,
     )
     account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
     clients = {
@@ -260,6 +271,7 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         *_account_routes(parts, entrance, browsers, pages),
         *_second_step_routes(parts, pending, site, browsers, pages),
         *_sso_routes(parts, entrance, site, browsers, pages, pending),
+        *_password_routes(parts, site, pending, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
         *setup_routes(parts, browsers, pages, entrance),
         *people_routes(parts, browsers, pages, entrance),
@@ -283,11 +295,15 @@ def _sso_routes(
     sso = SsoPages(
         sso=parts.sso, protocols=parts.protocols, oidc=parts.oidc, answers=answers, browsers=browsers, pages=pages
     )
-    return sso.routes(site.page, entrance)
+    routes = sso.routes(site.page, entrance)
+    if parts.saml is not None:
+        saml = SamlPages(sso=parts.sso, saml=parts.saml, answers=answers, browsers=browsers)
+        routes += saml.routes(site.page)
+    return routes
 
 
 def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
-    """Connected applications and the audit log."""
+    """Connected applications, the audit log, and where one is signed in."""
     connections = ConnectionPages(
         connections=parts.connections,
         registry=parts.registry,
@@ -297,7 +313,8 @@ def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pag
         pages=pages,
     )
     audit = AuditPages(queries=parts.audit_queries, naming=parts.naming, clock=parts.clock, pages=pages)
-    return [*connections.routes(entrance), *audit.routes(entrance)]
+    sessions = OwnSessionPages(sessions=parts.own_sessions, browsers=browsers, pages=pages)
+    return [*connections.routes(entrance), *audit.routes(entrance), *sessions.routes(entrance)]
 
 
 def _second_step_routes(
@@ -321,3 +338,20 @@ def _second_step_routes(
     )
     entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
     return [*steps.routes(site.page), *security.routes(entrance)]
+
+
+def _password_routes(
+    parts: WebParts, site: Site, pending: PendingSignIns, browsers: Browsers, pages: Pages
+) -> list[BaseRoute]:
+    """Changing the password, and choosing one with a mailed link."""
+    passwords = PasswordPages(
+        own=parts.own_password,
+        links=parts.mailed_links,
+        signing_in=parts.signing_in,
+        pending=pending,
+        clock=parts.clock,
+        browsers=browsers,
+        pages=pages,
+    )
+    recovery = RecoveryPages(links=parts.mailed_links, browsers=browsers, pages=pages)
+    return [*passwords.routes(site.page), *recovery.routes(site.page)]

@@ -43,7 +43,7 @@ _WRONG = {
     "title": N_("That did not work"),
     "text": N_(
         "The user name or the password is not right, or the account is locked. After several wrong tries in a row an "
-        "account is locked for some minutes: wait ten minutes, or ask your administrator."
+        "account is locked for some minutes: wait a while, or ask your administrator."
     ),
 }
 _TOO_OLD = {
@@ -66,6 +66,7 @@ class SignInPages:
         applications: ApplicationStore,
         browsers: Browsers,
         pages: Pages,
+        forgotten_url: str | None,
     ) -> None:
         self._sessions = sessions
         self._signing_in = signing_in
@@ -75,6 +76,7 @@ class SignInPages:
         self._applications = applications
         self._browsers = browsers
         self._pages = pages
+        self._forgotten_url = forgotten_url
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show the page; whoever is signed in already is led on."""
@@ -176,6 +178,7 @@ class SignInPages:
             "for_administrators": only and ask_password,
             "password_url": f"{sign_in_address(target)}&password=1" if only and rules.administrators_exempt else None,
             "application": None if application is None else application_context(application),
+            "forgotten_url": self._forgotten_url,
         }
         response = self._pages.render(
             request,
