@@ -125,9 +125,9 @@ def test_federation_ids(shared: World, ann: Browser) -> None:
     assert subject in html.unescape(page)
     assert "<b>" not in page
     assert audited(shared, 1)[0][0] == "user_changed"
-    page = connect(ann, other, provider, subject)
-    assert page.status_code == 422
-    assert "stands for the user 'ida' already" in error_of(page, "subject")
+    answer = connect(ann, other, provider, subject)
+    assert answer.status_code == 422
+    assert "stands for the user 'ida' already" in error_of(answer, "subject")
     # Another user's is not removed from this one's page.
     action = f"{path_of(user)}/federations/remove"
     form = form_fields(ann.http.get(path_of(user)).text, action)

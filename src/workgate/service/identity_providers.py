@@ -186,8 +186,10 @@ class IdentityProviders:
             asked = prepared.protocol
             if prepared.secret is not None:
                 changed = replace(changed, sealed_secret=self._secrets.sealed(provider, prepared.secret))
-        has_secret = changed.sealed_secret is not None
-        changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
+        # What was good when it was entered can be switched off and renamed for ever, whatever expired meanwhile.
+        if changes.protocol is not UNSET or changes.secret is not UNSET:
+            has_secret = changed.sealed_secret is not None
+            changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
         written = await until_new(
             lambda: self._providers.update_provider(
                 changed, record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed)
