@@ -168,17 +168,6 @@ class SqlUserStore:
         self._signed_in = engine.prepare(signed_in.where(unlocked))
         self._signed_in_locked_too = engine.prepare(signed_in)
         ended = {"session_epoch": users.c.session_epoch + 1}
-        self._set_password = engine.prepare(
-            update(users)
-            .where(_this_name)
-            .values(
-                password_hash=given(users.c.password_hash, "hash"),
-                password_set_at=given(users.c.password_set_at, "now"),
-                failed_sign_ins=0,
-                locked_until=None,
-                **ended,
-            )
-        )
         self._set_active = engine.prepare(
             update(users).where(_this_name).values(is_active=given(users.c.is_active, "active"), **ended)
         )
@@ -212,13 +201,6 @@ class SqlUserStore:
         """Reset the count; see the port."""
         statement = self._signed_in_locked_too if locked_too else self._signed_in
         return await self._engine.apply(Change(((statement, {"now": now, **_key(user)}),))) is not None
-
-    async def set_password(
-        self, environment_id: EnvironmentId, username: str, password_hash: str, *, now: Milliseconds
-    ) -> bool:
-        """Change the password; see the port."""
-        values = {"hash": password_hash, "now": now, **_named(environment_id, username)}
-        return await self._engine.apply(Change(((self._set_password, values),))) is not None
 
     async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
         """Disable or enable; see the port."""

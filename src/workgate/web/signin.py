@@ -43,7 +43,7 @@ _WRONG = {
     "title": N_("That did not work"),
     "text": N_(
         "The user name or the password is not right, or the account is locked. After several wrong tries in a row an "
-        "account is locked for some minutes: wait ten minutes, or ask your administrator."
+        "account is locked for some minutes: wait a while, or ask your administrator."
     ),
 }
 _TOO_OLD = {
@@ -66,6 +66,7 @@ class SignInPages:
         applications: ApplicationStore,
         browsers: Browsers,
         pages: Pages,
+        forgotten_url: str | None,
     ) -> None:
         self._sessions = sessions
         self._signing_in = signing_in
@@ -75,6 +76,7 @@ class SignInPages:
         self._applications = applications
         self._browsers = browsers
         self._pages = pages
+        self._forgotten_url = forgotten_url
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show the page; whoever is signed in already is led on."""
@@ -161,7 +163,7 @@ class SignInPages:
         by_password: bool = True,
     ) -> Response:
         csrf, cookie = self._browsers.form_of_browser(request)
-        application, leads_to = await self._waiting_application(visitor, target)
+        application, leads_to = await waiting_application(self._applications, visitor, target)
         rules, providers = await self._sso.offered(visitor.environment)
         only = rules.sso is SsoMode.ONLY
         ask_password = not only or (by_password and rules.administrators_exempt)
@@ -176,6 +178,7 @@ class SignInPages:
             "for_administrators": only and ask_password,
             "password_url": f"{sign_in_address(target)}&password=1" if only and rules.administrators_exempt else None,
             "application": None if application is None else application_context(application),
+            "forgotten_url": self._forgotten_url,
         }
         response = self._pages.render(
             request,
@@ -189,22 +192,23 @@ class SignInPages:
         set_form_cookie(request, response, cookie)
         return response
 
-    async def _waiting_application(self, visitor: Visitor, target: str) -> tuple[Application | None, tuple[str, ...]]:
-        """The application that sent the user here, and the CSP source of where the sign-in may lead."""
-        parts = urlsplit(target)
-        if parts.path != AUTHORIZE_PATH:
-            return None, ()
-        params = from_form(parts.query.encode(), AUTHORIZE_PARAMETERS)
-        if isinstance(params, Refusal) or "client_id" not in params:
-            return None, ()
-        application = await self._applications.application(visitor.environment.environment_id, params["client_id"])
-        if application is None:
-            return None, ()
-        # Browsers hold form-action against every hop: where consent is not asked, the sign-in leads there.
-        to = match_redirect(
-            params.get("redirect_uri", ""), application.redirect_uris, public_client=application.is_public
-        )
-        return application, () if to is None else (to.form_action_source,)
+
+async def waiting_application(
+    applications: ApplicationStore, visitor: Visitor, target: str
+) -> tuple[Application | None, tuple[str, ...]]:
+    """The application that sent the user here, and the CSP source of where the sign-in may lead."""
+    parts = urlsplit(target)
+    if parts.path != AUTHORIZE_PATH:
+        return None, ()
+    params = from_form(parts.query.encode(), AUTHORIZE_PARAMETERS)
+    if isinstance(params, Refusal) or "client_id" not in params:
+        return None, ()
+    application = await applications.application(visitor.environment.environment_id, params["client_id"])
+    if application is None:
+        return None, ()
+    # Browsers hold form-action against every hop: where consent is not asked, the sign-in leads there.
+    to = match_redirect(params.get("redirect_uri", ""), application.redirect_uris, public_client=application.is_public)
+    return application, () if to is None else (to.form_action_source,)
 
 
 def sign_in_address(target: str) -> str:

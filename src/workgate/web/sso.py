@@ -32,7 +32,7 @@ from workgate.service.sso import (
 )
 from workgate.service.sso_oidc import OidcProtocol
 from workgate.web.browser import Browsers, Visitor, set_form_cookie, set_provider_cookie
-from workgate.web.entrance import Entrance, Page
+from workgate.web.entrance import Administrator, Entrance, Page
 from workgate.web.entrance import Route as Endpoint
 from workgate.web.languages import duration
 from workgate.web.pages import Pages, own_path, redirect
@@ -188,10 +188,9 @@ class SsoPages:
         """Send the browser to the provider."""
         return await self._send(request, visitor, Purpose.SIGN_IN)
 
-    async def test(self, request: Request, visitor: Visitor, session: object) -> Response:
+    async def test(self, request: Request, admin: Administrator) -> Response:
         """The same for an administrator who wants to see what arrives."""
-        del session
-        return await self._send(request, visitor, Purpose.TEST)
+        return await self._send(request, admin.visitor, Purpose.TEST)
 
     async def callback(self, request: Request, visitor: Visitor) -> Response:
         """Take the provider's answer (OpenID Connect Core §3.1.2.5)."""
