@@ -100,7 +100,9 @@ def test_a_user_who_is_connected(there: World, row: IdentityProvider) -> None:
 
 def test_a_user_who_is_made(there: World, row: IdentityProvider) -> None:
     first, second = (who_is(there_and_back(there, row, "nora@corp")) for _ in range(2))
-    account = there.stand_in.run(there.stand_in.workgate.database.users.account_named(there.acme.environment_id, "nora"))
+    account = there.stand_in.run(
+        there.stand_in.workgate.database.users.account_named(there.acme.environment_id, "nora")
+    )
     assert account is not None
     assert first == second == account.user.user_id
     assert (account.user.first_name, account.user.email) == ("Nora", "nora@corp.example")

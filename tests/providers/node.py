@@ -13,8 +13,13 @@ import pytest
 NODE = Path(__file__).parents[1] / "clients" / "node"
 CLIENT_ID, SECRET = "workgate", "a-secret-that-both-of-them-know"
 PEOPLE = {
-    "ann@corp": {"given_name": "Ann", "family_name": "Archer", "preferred_username": "ann", "email": "ann@corp.example"},
-    "nora@corp": {"given_name": "Nora", "family_name": "Nilsson", "preferred_username": "nora", "email": "nora@corp.example"},
+    f"{name.lower()}@corp": {
+        "given_name": name,
+        "family_name": family_name,
+        "preferred_username": name.lower(),
+        "email": f"{name.lower()}@corp.example",
+    }
+    for name, family_name in (("Ann", "Archer"), ("Nora", "Nilsson"))
 }
 
 
