@@ -24,7 +24,7 @@ from workgate.signin.saml import NAME_ID_FORMATS, Saml, SamlProvider, SamlSettin
 from workgate.signin.saml_assertion import LONGEST_LEEWAY_SECONDS
 from workgate.signin.saml_metadata import IdentityProviderMetadata, OwnMetadata, read_metadata, write_metadata
 from workgate.signin.saml_request import SendForm, SendRedirect
-from workgate.signin.saml_response import Response, decode_response, read_response
+from workgate.signin.saml_response import Response
 
 _LONGEST_ATTRIBUTE = 255
 _PAIRS_A_MINUTE = 10
@@ -98,7 +98,7 @@ class SamlProtocol:
         """Write what the provider must know of us."""
         return write_metadata(_own(provider, _settings(provider), origin))
 
-    def response(self, provider: IdentityProvider, field: str, *, origin: str) -> Response:
+    async def response(self, provider: IdentityProvider, field: str, *, origin: str) -> Response:
         """Read the form field ``SAMLResponse``, which tells what it answers and proves nothing yet.
 
         Raises:
@@ -106,7 +106,7 @@ class SamlProtocol:
         """
         metadata = self._read(_settings(provider))
         acs_url = origin + callback_path(ProviderKind.SAML, provider.provider_id)
-        return read_response(decode_response(field), provider=metadata.entity_id, acs_url=acs_url)
+        return await self._saml.response(field, provider=metadata.entity_id, acs_url=acs_url)
 
     async def vouched(self, begun: Begun, response: Response, *, origin: str) -> Vouched:
         """Prove a response, once; gives whom the provider vouches for.
