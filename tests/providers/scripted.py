@@ -71,7 +71,7 @@ class ScriptedProvider:
         headers = {} if kid is None else {"kid": kid}
         return jwt.encode(dict(claims), a_key(key or kid or "first"), algorithm="RS256", headers=headers)
 
-    def code(self, query: Mapping[str, str], id_token: str | None = None, **changes: Any) -> str:
+    def code(self, query: Mapping[str, str], id_token: Any = None, **changes: Any) -> str:
         """Have somebody sign in: a code that gives this ID token, by default a good one with these claims."""
         code = f"code-{len(self._tokens)}"
         token = self.sign(self.claims(query, **changes)) if id_token is None else id_token
