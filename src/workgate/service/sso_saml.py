@@ -182,7 +182,7 @@ class SamlProtocol:
         if fetched.status != 200:
             raise Problem("the metadata's address answers {status}", field="metadata_url", status=fetched.status)
         try:
-            return fetched.body.decode()
+            return fetched.body.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise Problem("the metadata's address answers with something else", field="metadata_url") from None
 
