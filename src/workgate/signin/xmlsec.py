@@ -32,6 +32,10 @@ class XmlSecFailed(NotVouched):
     """A signature does not verify, or something cannot be signed or decrypted. The message is for the audit log."""
 
 
+class KeyUnknown(XmlSecFailed):
+    """A signature was made by none of the keys that count, or what it covers was changed: there is no telling which."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
     """An element with the signature that it contains.
@@ -70,7 +74,8 @@ class XmlSec:
             public_keys: as PEM; no others count.
 
         Raises:
-            XmlSecFailed: none of the keys made it.
+            KeyUnknown: none of the keys made it.
+            XmlSecFailed: it could not be looked at.
         """
         options = ["--verify", "--print-debug", "--store-references", "--ignore-manifests", *_NO_KEYS_OF_ITS_OWN]
         options += ["--enabled-reference-uris", "same-doc", "--id-attr:ID", element.name]
@@ -79,7 +84,7 @@ class XmlSec:
             ran = await self._run(options, document, "--pubkey-pem", key)
             if ran.returncode == 0:
                 return _covered(ran.stdout, element)
-        raise XmlSecFailed("the signature was made by none of the provider's keys, or what it covers was changed")
+        raise KeyUnknown("the signature was made by none of the provider's keys, or what it covers was changed")
 
     async def sign(self, document: bytes, *, name: str, element_id: str, private_key: str) -> bytes:
         """Fill in the signature template within an element.
