@@ -84,6 +84,7 @@ users = _table(
     Column("password_set_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "user_id"),
     UniqueConstraint("environment_id", "username_key"),
+    Index("ix_users_email", "environment_id", "email"),
 )
 
 applications = _table(
@@ -217,6 +218,8 @@ identity_providers = _table(
     _required("settings", Text),
     Column("sealed_secret", LargeBinary),
     _required("created_at", BigInteger),
+    # When a test sign-in last showed that it works as it is set up.
+    Column("tested_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "provider_id"),
 )
 
