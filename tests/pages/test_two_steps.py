@@ -4,7 +4,6 @@ import base64
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import Any
 
 import pytest
@@ -14,32 +13,10 @@ from tests.browser import PASSWORD
 from tests.pages.conftest import OpenPage
 from tests.pages.site import Site
 from tests.pages.steps import sign_in
-from workgate.domain.accounts import Environment
-from workgate.domain.audit import AuditEvent
-from workgate.domain.signing_in import SignInRules
+from tests.pages.two_step_screens import somebody, strict
 from workgate.signin.totp import code_of, step_at
 
 pytestmark = pytest.mark.browser
-
-_NUMBERS = count(1)
-
-
-def a_user(site: Site, environment: Environment | None = None) -> str:
-    """Somebody of this test's own; the name."""
-    name = f"two-steps-{next(_NUMBERS)}"
-    (acme, _) = site.stand_in.run(site.stand_in.workgate.database.environments.environments("acme"))
-    site.stand_in.create_user(environment or acme, name, PASSWORD, first_name="Tess", last_name="Tester")
-    return name
-
-
-def strict(site: Site) -> Environment:
-    """An organisation that asks for two steps."""
-    workgate = site.stand_in.workgate
-    (made,) = site.stand_in.create_org(f"strict{next(_NUMBERS)}", name="Strict Inc.")
-    record = workgate.audit.entry(AuditEvent.SIGN_IN_RULES_CHANGED, made)
-    rules = SignInRules(two_step_required=True)
-    site.stand_in.run(workgate.database.sign_in_rules.set_rules(made.environment_id, rules, record=record))
-    return made
 
 
 @contextmanager
@@ -83,7 +60,7 @@ def add_passkey(page: Page, name: str = "") -> None:
 
 
 def test_passkeys(page: Page, site: Site) -> None:
-    name = a_user(site)
+    name = somebody(site).username
     with authenticator(page) as (session, made):
         page.goto(site.url)
         sign_in(page, name)
@@ -112,7 +89,7 @@ def test_passkeys(page: Page, site: Site) -> None:
 def test_a_passkey_is_not_used_at_another_origin(open_page: OpenPage, site: Site) -> None:
     """Chromium refuses to sign for a host that the page is not of; and where it would, the server refuses."""
     page, _ = open_page()
-    name = a_user(site)
+    name = somebody(site).username
     with authenticator(page):
         page.goto(site.url)
         sign_in(page, name)
@@ -153,7 +130,7 @@ def test_a_passkey_is_not_used_at_another_origin(open_page: OpenPage, site: Site
 
 
 def test_somebody_who_says_no(page: Page, site: Site) -> None:
-    name = a_user(site)
+    name = somebody(site).username
     with authenticator(page) as (session, made):
         page.goto(site.url)
         sign_in(page, name)
@@ -178,7 +155,7 @@ def test_somebody_who_says_no(page: Page, site: Site) -> None:
 @pytest.mark.parametrize("scripts", [True, False])
 def test_an_authenticator_app(open_page: OpenPage, site: Site, scripts: bool) -> None:
     page, _ = open_page(java_script_enabled=scripts)
-    name = a_user(site)
+    name = somebody(site).username
     page.goto(site.url)
     enter_password(page, name)
     page.get_by_role("link", name="Two-step sign-in").click()
@@ -230,7 +207,7 @@ def enter_password(page: Page, name: str) -> None:
 
 def test_an_organisation_that_asks_for_two_steps(page: Page, site: Site) -> None:
     environment = strict(site)
-    name = a_user(site, environment)
+    name = somebody(site, environment).username
     with authenticator(page):
         page.goto(f"http://{environment.domain}.my.localhost:{site.stand_in.port}/")
         sign_in(page, name)
@@ -244,7 +221,7 @@ def test_an_organisation_that_asks_for_two_steps(page: Page, site: Site) -> None
 
 
 def test_the_password_once_more(page: Page, site: Site) -> None:
-    name = a_user(site)
+    name = somebody(site).username
     page.goto(site.url)
     sign_in(page, name)
     page.get_by_role("link", name="Two-step sign-in").click()

@@ -72,7 +72,7 @@ def test_add_and_remove(shared: World) -> None:
     asked = ann.browser.http.get(first).text
     assert "Remove your authenticator app?" in asked
     assert remove(ann, first).headers["location"] == f"{SECURITY}?done=removed"
-    assert "Remove the passkey" in ann.browser.http.get(second).text
+    assert "Remove this passkey?" in ann.browser.http.get(second).text
     assert "your password alone will sign you in" in ann.browser.http.get(second).text
     assert remove(ann, second).status_code == 303
     assert "It is off" in ann.browser.http.get(SECURITY).text

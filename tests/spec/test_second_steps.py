@@ -232,7 +232,7 @@ def test_settled_tickets(shared: World) -> None:
     app = ann.set_up_app()
 
     def set_password() -> None:
-        shared.stand_in.run(administration.set_password(shared.acme, ann.user.username, PASSWORD))
+        shared.stand_in.set_password(shared.acme, ann.user.username, PASSWORD)
 
     def disable_and_enable() -> None:
         for active in (False, True):
