@@ -1,10 +1,12 @@
 """Puts the services together, out of what an opened installation holds."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from workgate.domain.ids import Clock, Entropy
 from workgate.domain.link_origins import LinkOrigins
 from workgate.domain.sign_in_ports import Mailer
+from workgate.domain.sso import ProviderKind
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.opening import Opened
 from workgate.ops.settings import Settings
@@ -13,19 +15,32 @@ from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
 from workgate.service.clients import ClientDesk
+from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.once import Questions
 from workgate.service.outbox import Outbox
 from workgate.service.own_sessions import OwnSessions
 from workgate.service.passwords import OwnPassword, PasswordDesk
+from workgate.service.people import People
+from workgate.service.provider_secrets import ProviderSecrets
+from workgate.service.second_step_answers import SecondStepAnswers
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sessions import SessionService
+from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
+from workgate.service.sso import ProviderProtocol, SingleSignOn
+from workgate.service.sso_oidc import OidcProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.signin.common_passwords import CommonPasswords
+from workgate.signin.fetch import Fetcher, FetchPolicy
+from workgate.signin.oidc import OidcClient
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -66,6 +81,8 @@ class Services(Opened):
             clock=clock,
         )
         self.audit_queries = AuditQueries(database.audit)
+        self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
+        self.sign_in = SignInAdministration(rules=database.sign_in_rules, tests=database.provider_tests, audit=audit)
         self.outbox = Outbox(_mailer(self))
         self.password_desk = PasswordDesk(
             users=database.users,
@@ -90,6 +107,31 @@ class Services(Opened):
             entropy=entropy,
             audit=audit,
         )
+        self.second_steps = SecondSteps(
+            factors=database.second_factors,
+            rules=database.sign_in_rules,
+            questions=Questions(mint=self.mint, clock=clock, entropy=entropy),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
+        self.federations = Federations(
+            federated=database.federated_users, users=database.users, clock=clock, entropy=entropy, audit=audit
+        )
+        secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
+        fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
+        self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        self.identity_providers = IdentityProviders(
+            providers=database.identity_providers,
+            protocols=self.protocols,
+            secrets=secrets,
+            ids=ids,
+            clock=clock,
+            audit=audit,
+        )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -100,6 +142,8 @@ def admin_services(services: Services) -> AdminServices:
         connections=services.connections,
         audit_queries=services.audit_queries,
         audit=services.audit,
+        people=services.people,
+        sign_in=services.sign_in,
         applications=services.database.applications,
         users=services.database.users,
         clock=services.clock,
@@ -122,6 +166,19 @@ def web_parts(services: Services) -> WebParts:
         ),
         sessions=sessions,
         signing_in=signing_in,
+        second_steps=services.second_steps,
+        answers=_answers(services, signing_in),
+        confirming=Confirming(
+            signing_in=signing_in,
+            sessions=sessions,
+            users=database.users,
+            passwords=services.passwords,
+            clock=clock,
+            audit=services.audit,
+        ),
+        sso=_sso(services, signing_in),
+        protocols=services.protocols,
+        oidc=services.oidc,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -153,6 +210,8 @@ def web_parts(services: Services) -> WebParts:
         mailed_links=services.mailed_links,
         own_sessions=OwnSessions(store=database.own_sessions, clock=clock, audit=services.audit),
         audit_queries=services.audit_queries,
+        people=services.people,
+        sign_in=services.sign_in,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
         mint=services.mint,
@@ -253,6 +312,32 @@ def _link_origins(settings: Settings) -> LinkOrigins:
     if fault is not None:
         raise ValueError(fault)
     return origins
+
+
+def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
+    return SecondStepAnswers(
+        signing_in=signing_in,
+        factors=opened.database.second_factors,
+        questions=Questions(mint=opened.mint, clock=opened.clock, entropy=opened.entropy),
+        mint=opened.mint,
+        clock=opened.clock,
+        audit=opened.audit,
+    )
+
+
+def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
+    return SingleSignOn(
+        providers=services.database.identity_providers,
+        requests=services.database.sign_in_requests,
+        federations=services.federations,
+        rules=services.database.sign_in_rules,
+        signing_in=signing_in,
+        mint=services.mint,
+        ids=services.ids,
+        clock=services.clock,
+        entropy=services.entropy,
+        audit=services.audit,
+    )
 
 
 def _default_name(text: str | None) -> DefaultName | None:

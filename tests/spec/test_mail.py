@@ -195,7 +195,7 @@ def test_settings_of_mail(tmp_path: Path) -> None:
         {"mail_origin": "nonsense"},
     )
     for settings in wrong:
-        with pytest.raises(ValueError, match="mail|smtp_url"):
+        with pytest.raises(ValueError, match=r"mail|smtp_url"):
             Workgate(load_settings({}, **own, **settings), clock=HeldClock())
 
 

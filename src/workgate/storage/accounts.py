@@ -189,17 +189,7 @@ class SqlUserStore:
 
     async def create_user(self, user: User, password_hash: str | None, now: Milliseconds) -> None:
         """Create one; see the port."""
-        values = {column.name: getattr(user, column.name) for column in USER_COLUMNS} | {
-            "username_key": username_key(user.username),
-            "password_hash": password_hash,
-            "failed_sign_ins": 0,
-            "locked_until": None,
-            "last_sign_in_at": None,
-            "created_at": now,
-            "sso_only": False,
-            "password_set_at": None if password_hash is None else now,
-        }
-        await self._engine.apply(Change(((self._create, values),)))
+        await self._engine.apply(Change(((self._create, new_user_values(user, password_hash, now)),)))
 
     async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
         """Count a wrong password; see the port."""
@@ -216,6 +206,20 @@ class SqlUserStore:
         """Disable or enable; see the port."""
         values = {"active": active, **_named(environment_id, username)}
         return await self._engine.apply(Change(((self._set_active, values),))) is not None
+
+
+def new_user_values(user: User, password_hash: str | None, now: Milliseconds) -> dict[str, object]:
+    """The columns of a new user's row."""
+    return {column.name: getattr(user, column.name) for column in USER_COLUMNS} | {
+        "username_key": username_key(user.username),
+        "password_hash": password_hash,
+        "failed_sign_ins": 0,
+        "locked_until": None,
+        "last_sign_in_at": None,
+        "created_at": now,
+        "sso_only": False,
+        "password_set_at": None if password_hash is None else now,
+    }
 
 
 def _account_from(rows: Sequence[Row]) -> Account | None:

@@ -218,6 +218,8 @@ identity_providers = _table(
     _required("settings", Text),
     Column("sealed_secret", LargeBinary),
     _required("created_at", BigInteger),
+    # When a test sign-in last showed that it works as it is set up.
+    Column("tested_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "provider_id"),
 )
 
@@ -250,7 +252,7 @@ sign_in_requests = _table(
     PrimaryKeyConstraint("environment_id", "request_id"),
 )
 
-# A SAML assertion works once: what was used, until it would have expired anyway.
+# A SAML assertion works once, and so does what a passkey was asked: what was used, until it would have expired anyway.
 used_assertions = _table(
     "used_assertions",
     _required("environment_id", BigInteger),

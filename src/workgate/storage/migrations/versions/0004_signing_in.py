@@ -55,6 +55,7 @@ def _providers() -> None:
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("sealed_secret", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("tested_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("environment_id", "provider_id", name=op.f("pk_identity_providers")),
         sqlite_with_rowid=False,
     )
