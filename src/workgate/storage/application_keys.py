@@ -44,6 +44,7 @@ class SqlApplicationKeyStore:
             .where(
                 applications.c.environment_id == given(applications.c.environment_id),
                 applications.c.client_id == given(applications.c.client_id),
+                applications.c.owner_environment_id.is_(None),
             )
             .exists()
         )
@@ -65,11 +66,11 @@ class SqlApplicationKeyStore:
     async def add_key(self, key: ApplicationKey, *, at_most: int, record: AuditRecord) -> bool:
         """Add one; see the port."""
         values = {name: getattr(key, name) for name in _COLUMNS}
-        return await self._changes.make(record, (self._add, {**values, "at_most": at_most}))
+        return await self._changes.make(record, key.client_id, (self._add, {**values, "at_most": at_most}))
 
     async def delete_key(
         self, environment_id: EnvironmentId, client_id: str, key_id: RowId, *, record: AuditRecord
     ) -> bool:
         """Delete one; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id, "key_id": key_id}
-        return await self._changes.make(record, (self._delete, values))
+        return await self._changes.make(record, client_id, (self._delete, values))
