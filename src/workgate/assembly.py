@@ -8,6 +8,8 @@ from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
+from workgate.service.central import CentralApplications
+from workgate.service.central_host import CentralHostService
 from workgate.service.clients import ClientDesk
 from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
@@ -56,6 +58,13 @@ class Services(Opened):
             audit=audit,
             clock=clock,
         )
+        self.central = CentralApplications(
+            registry=self.registry,
+            central=database.central,
+            applications=database.applications,
+            audit=audit,
+            clock=clock,
+        )
         self.audit_queries = AuditQueries(database.audit)
 
 
@@ -65,6 +74,7 @@ def admin_services(services: Services) -> AdminServices:
         registry=services.registry,
         keys=services.application_keys,
         connections=services.connections,
+        central=services.central,
         audit_queries=services.audit_queries,
         audit=services.audit,
         applications=services.database.applications,
@@ -107,6 +117,8 @@ def web_parts(services: Services) -> WebParts:
         registry=services.registry,
         application_keys=services.application_keys,
         connections=services.connections,
+        central=services.central,
+        central_host=_central_host(services),
         audit_queries=services.audit_queries,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
@@ -125,6 +137,17 @@ def _desk(opened: Opened) -> ClientDesk:
         clock=opened.clock,
         audit=opened.audit,
         failures_per_client=opened.settings.client_failures,
+    )
+
+
+def _central_host(opened: Opened) -> CentralHostService:
+    return CentralHostService(
+        central=opened.database.central,
+        environments=opened.database.environments,
+        clock=opened.health,  # as environments are found
+        audit=opened.audit,
+        base_domains=opened.settings.base_domains,
+        tries_per_address=opened.settings.sign_in_failures_per_address,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,6 +30,8 @@ from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
+from workgate.service.central import CentralApplications
+from workgate.service.central_host import CentralHostService
 from workgate.service.clients import ClientDesk
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
@@ -41,6 +44,7 @@ from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
 from workgate.web.audit import AuditPages
 from workgate.web.browser import Browsers, Visitor
+from workgate.web.central import CentralHosts, CentralPages
 from workgate.web.connections import ConnectionPages
 from workgate.web.consent import ConsentPages
 from workgate.web.entrance import Entrance
@@ -78,6 +82,8 @@ class WebParts:
     registry: Registry
     application_keys: ApplicationKeys
     connections: Connections
+    central: CentralApplications
+    central_host: CentralHostService
     audit_queries: AuditQueries
     naming: Naming
     audit: AuditLog
@@ -93,6 +99,11 @@ class Site:
     def __init__(self, browsers: Browsers, pages: Pages) -> None:
         self._browsers = browsers
         self._pages = pages
+        self.errors: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+            404: self.not_found,
+            405: self.wrong_method,
+            500: self.failed,
+        }
 
     def page(self, handler: _Page) -> Callable[[Request], Awaitable[Response]]:
         """Make a route's endpoint of a page's handler."""
@@ -105,7 +116,7 @@ class Site:
                 return await handler(request, visitor)
             except StoreUnavailable as error:
                 log_refusal(event="store_unavailable", error=str(error), path=request.scope["path"])
-                return self._unavailable(request)
+                return self.unavailable(request)
 
         return endpoint
 
@@ -161,7 +172,8 @@ class Site:
             hint=N_("Check the first two parts of the address: organisation, then lane."),
         )
 
-    def _unavailable(self, request: Request) -> Response:
+    def unavailable(self, request: Request) -> Response:
+        """Answer while the database does not."""
         return self._pages.error(
             request,
             None,
@@ -185,7 +197,7 @@ class StaticAssets(StaticFiles):
         return response
 
 
-def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], Starlette]:
+def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], ASGIApp]:
     """Make the JSON endpoints by their paths, and the site of all pages."""
     pages = Pages()
     browsers = Browsers(
@@ -232,14 +244,22 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         *setup_routes(parts, browsers, pages, site.page),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
-    app = Starlette(
-        routes=routes,
-        exception_handlers={404: site.not_found, 405: site.wrong_method, 500: site.failed},
-        lifespan=lifespan,
-    )
+    app = Starlette(routes=routes, exception_handlers=site.errors, lifespan=lifespan)
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
-    return endpoints, app
+    return endpoints, _with_central_hosts(app, parts, site, browsers, pages)
+
+
+def _with_central_hosts(app: ASGIApp, parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> ASGIApp:
+    """The site of organisations' hosts, and beside it that of central hosts."""
+    central = CentralPages(
+        service=parts.central_host,
+        directory=parts.directory,
+        applications=parts.applications,
+        browsers=browsers,
+        pages=pages,
+    )
+    return CentralHosts(parts.directory, central=central.app(site.errors, site.unavailable), site=app)
 
 
 def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:

@@ -110,7 +110,7 @@ class ConnectionPages:
         del session
         environment, by = visitor.environment, acting(visitor)
         client_id = _id_in(request, "client_id")
-        application = await self._registry.application(environment, client_id, by=by)
+        application = await self._registry.usable(environment, client_id, by=by)
         count = await self._connections.count(environment, client_id, by=by)
         after = request.query_params.get("after", "")
         after = after if _ID.fullmatch(after) else ""
@@ -120,7 +120,7 @@ class ConnectionPages:
         soon = self._clock.now() + SOON_DAYS * _DAY
         context = {
             "application": application_context(application),
-            "application_url": APPLICATION_PATH.format(client_id=client_id),
+            "application_url": None if application.is_installed else APPLICATION_PATH.format(client_id=client_id),
             "count": count,
             "soon_days": SOON_DAYS,
             "connections": [

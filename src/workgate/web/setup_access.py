@@ -31,6 +31,8 @@ DONE: Mapping[str, Text] = {
     "secret-deleted": N_("The secret was deleted."),
     "key-added": N_("The key was added."),
     "key-deleted": N_("The key was deleted."),
+    "installed": N_("The application is installed: your users can connect it."),
+    "uninstalled": N_("The application is not installed any more."),
 }
 """What a page that was led to says of what was done: its address names it, and can name nothing else."""
 TOO_OLD = N_(

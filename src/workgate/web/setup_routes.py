@@ -11,11 +11,13 @@ from workgate.domain.ids import Clock
 from workgate.domain.ports import UserStore
 from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
+from workgate.service.central import CentralApplications
 from workgate.service.connections import Connections
 from workgate.web.browser import Browsers, Visitor
 from workgate.web.pages import Pages
 from workgate.web.setup import ApplicationPages
 from workgate.web.setup_access import SETUP_PATH, Handler, SetupAccess
+from workgate.web.setup_available import AVAILABLE_PATH, AvailablePages
 from workgate.web.setup_credentials import KeyPages, SecretPages
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -38,6 +40,10 @@ class SetupParts(Protocol):
         """Who connected what."""
 
     @property
+    def central(self) -> CentralApplications:
+        """Applications of other organisations, and to whom one's own are available."""
+
+    @property
     def users(self) -> UserStore:
         """Who owns a key."""
 
@@ -51,7 +57,10 @@ def setup_routes(
 ) -> list[BaseRoute]:
     """Make the routes of all setup pages."""
     access = SetupAccess(browsers=browsers, pages=pages)
-    apps = ApplicationPages(access=access, registry=parts.registry, connections=parts.connections)
+    apps = ApplicationPages(
+        access=access, registry=parts.registry, connections=parts.connections, central=parts.central
+    )
+    others = AvailablePages(access=access, central=parts.central, connections=parts.connections)
     secrets = SecretPages(access=access, registry=parts.registry, clock=parts.clock)
     keys = KeyPages(access=access, registry=parts.registry, keys=parts.application_keys, users=parts.users)
     one = SETUP_PATH + "/{client_id}"
@@ -60,6 +69,12 @@ def setup_routes(
         ("GET", f"{SETUP_PATH}/new", apps.choose),
         ("GET", f"{SETUP_PATH}/new/{{type}}", apps.new),
         ("POST", f"{SETUP_PATH}/new/{{type}}", apps.create),
+        ("GET", AVAILABLE_PATH, others.overview),
+        ("GET", f"{AVAILABLE_PATH}/{{client_id}}/logo", others.logo),
+        ("GET", f"{AVAILABLE_PATH}/{{client_id}}/install", others.ask_to_install),
+        ("POST", f"{AVAILABLE_PATH}/{{client_id}}/install", others.install),
+        ("GET", f"{AVAILABLE_PATH}/{{client_id}}/uninstall", others.ask_to_uninstall),
+        ("POST", f"{AVAILABLE_PATH}/{{client_id}}/uninstall", others.uninstall),
         ("GET", one, apps.show),
         ("POST", one, apps.change),
         ("GET", f"{one}/delete", apps.ask_to_delete),
