@@ -1,6 +1,12 @@
 """Puts the services together, out of what an opened installation holds."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from workgate.domain.ids import Clock, Entropy
+from workgate.domain.link_origins import LinkOrigins
+from workgate.domain.sign_in_ports import Mailer
+from workgate.domain.sso import ProviderKind
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.opening import Opened
 from workgate.ops.settings import Settings
@@ -11,14 +17,32 @@ from workgate.service.authorize import AuthorizeService
 from workgate.service.central import CentralApplications
 from workgate.service.central_host import CentralHostService
 from workgate.service.clients import ClientDesk
+from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import Administration, DefaultName, EnvironmentDirectory
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
+from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.once import Questions
+from workgate.service.outbox import Outbox
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword, PasswordDesk
+from workgate.service.people import People
+from workgate.service.provider_secrets import ProviderSecrets
+from workgate.service.second_step_answers import SecondStepAnswers
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sessions import SessionService
+from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
+from workgate.service.sso import ProviderProtocol, SingleSignOn
+from workgate.service.sso_oidc import OidcProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
+from workgate.signin.common_passwords import CommonPasswords
+from workgate.signin.fetch import Fetcher, FetchPolicy
+from workgate.signin.oidc import OidcClient
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -66,6 +90,57 @@ class Services(Opened):
             clock=clock,
         )
         self.audit_queries = AuditQueries(database.audit)
+        self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
+        self.sign_in = SignInAdministration(rules=database.sign_in_rules, tests=database.provider_tests, audit=audit)
+        self.outbox = Outbox(_mailer(self))
+        self.password_desk = PasswordDesk(
+            users=database.users,
+            store=database.passwords,
+            rules=database.sign_in_rules,
+            passwords=self.passwords,
+            common=CommonPasswords(),
+            clock=clock,
+            audit=audit,
+        )
+        self.mailed_links = MailedLinks(
+            links=database.links,
+            users=database.users,
+            passwords=database.passwords,
+            rules=database.sign_in_rules,
+            desk=self.password_desk,
+            outbox=self.outbox,
+            origins=_link_origins(settings),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
+        self.second_steps = SecondSteps(
+            factors=database.second_factors,
+            rules=database.sign_in_rules,
+            questions=Questions(mint=self.mint, clock=clock, entropy=entropy),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
+        self.federations = Federations(
+            federated=database.federated_users, users=database.users, clock=clock, entropy=entropy, audit=audit
+        )
+        secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
+        fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
+        self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        self.identity_providers = IdentityProviders(
+            providers=database.identity_providers,
+            protocols=self.protocols,
+            secrets=secrets,
+            ids=ids,
+            clock=clock,
+            audit=audit,
+        )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -77,6 +152,8 @@ def admin_services(services: Services) -> AdminServices:
         central=services.central,
         audit_queries=services.audit_queries,
         audit=services.audit,
+        people=services.people,
+        sign_in=services.sign_in,
         applications=services.database.applications,
         users=services.database.users,
         clock=services.clock,
@@ -87,6 +164,7 @@ def web_parts(services: Services) -> WebParts:
     """What the pages and the OAuth endpoints are made of."""
     settings, database, clock = services.settings, services.database, services.clock
     sessions = _sessions(services)
+    signing_in = _signing_in(services, sessions)
     desk = _desk(services)
     refresh = RefreshPolicy(settings.refresh_retry_seconds)
     return WebParts(
@@ -97,7 +175,20 @@ def web_parts(services: Services) -> WebParts:
             default=_default_name(settings.default_environment),
         ),
         sessions=sessions,
-        signing_in=_signing_in(services, sessions),
+        signing_in=signing_in,
+        second_steps=services.second_steps,
+        answers=_answers(services, signing_in),
+        confirming=Confirming(
+            signing_in=signing_in,
+            sessions=sessions,
+            users=database.users,
+            passwords=services.passwords,
+            clock=clock,
+            audit=services.audit,
+        ),
+        sso=_sso(services, signing_in),
+        protocols=services.protocols,
+        oidc=services.oidc,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -119,7 +210,20 @@ def web_parts(services: Services) -> WebParts:
         connections=services.connections,
         central=services.central,
         central_host=_central_host(services),
+        own_password=OwnPassword(
+            desk=services.password_desk,
+            users=database.users,
+            rules=database.sign_in_rules,
+            signing_in=signing_in,
+            sessions=sessions,
+            passwords=services.passwords,
+            clock=clock,
+        ),
+        mailed_links=services.mailed_links,
+        own_sessions=OwnSessions(store=database.own_sessions, clock=clock, audit=services.audit),
         audit_queries=services.audit_queries,
+        people=services.people,
+        sign_in=services.sign_in,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
         mint=services.mint,
@@ -205,6 +309,57 @@ def _signing_in(opened: Opened, sessions: SessionService) -> SigningIn:
             failures_per_address=settings.sign_in_failures_per_address,
             failures_per_account=settings.sign_in_failures_per_account,
         ),
+    )
+
+
+def _mailer(opened: Opened) -> Mailer | None:
+    """How mail leaves, as the settings say; None: not at all."""
+    settings = opened.settings
+    if settings.smtp_url is not None and settings.mail_folder is not None:
+        raise ValueError("smtp_url and mail_folder are both set: mail goes one way only")
+    if settings.smtp_url is None and settings.mail_folder is None:
+        return None
+    # Who sends no mail need not wait for what that takes.
+    from workgate.signin import mail  # noqa: PLC0415
+
+    sender = mail.parse_sender(settings.mail_from)
+    if settings.mail_folder is not None:
+        return mail.FolderMailer(Path(settings.mail_folder), sender, clock=opened.clock, entropy=opened.entropy)
+    server = mail.parse_smtp_url(settings.smtp_url or "")
+    return mail.SmtpMailer(server, sender, clock=opened.clock, entropy=opened.entropy)
+
+
+def _link_origins(settings: Settings) -> LinkOrigins:
+    origins = LinkOrigins(settings.base_domains, settings.mail_origin)
+    fault = origins.fault
+    if fault is not None:
+        raise ValueError(fault)
+    return origins
+
+
+def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
+    return SecondStepAnswers(
+        signing_in=signing_in,
+        factors=opened.database.second_factors,
+        questions=Questions(mint=opened.mint, clock=opened.clock, entropy=opened.entropy),
+        mint=opened.mint,
+        clock=opened.clock,
+        audit=opened.audit,
+    )
+
+
+def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
+    return SingleSignOn(
+        providers=services.database.identity_providers,
+        requests=services.database.sign_in_requests,
+        federations=services.federations,
+        rules=services.database.sign_in_rules,
+        signing_in=signing_in,
+        mint=services.mint,
+        ids=services.ids,
+        clock=services.clock,
+        entropy=services.entropy,
+        audit=services.audit,
     )
 
 

@@ -29,6 +29,7 @@ from workgate.web.cross_origin import METHODS_OF_API, METHODS_OF_PAGES, CrossOri
 from workgate.web.health import LIVE_PATH, READY_PATH, ReadyEndpoint, live
 
 _UPKEEP_SECONDS = 1.0
+_MAIL_SECONDS = 3.0
 
 
 class Workgate(Services):
@@ -79,6 +80,7 @@ class Workgate(Services):
         """Write what is under way, then close."""
         await self.database.close()
         self.passwords.close()
+        self.outbox.close()
 
     def refresh_keys(self) -> None:
         """Read the key file again if it changed."""
@@ -118,10 +120,11 @@ class Workgate(Services):
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         del app
         await self._settle_clock()
-        tasks = [asyncio.create_task(self.upkeep()), asyncio.create_task(self.watch_keys())]
+        tasks = [asyncio.create_task(work()) for work in (self.upkeep, self.watch_keys, self.outbox.run)]
         try:
             yield
         finally:
+            await self.outbox.finish(_MAIL_SECONDS)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

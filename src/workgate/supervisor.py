@@ -216,8 +216,11 @@ class Supervisor:
         except OSError as error:
             # No memory, no processes or no descriptors left: the others serve on, and this one is tried again.
             log_refusal(event="worker_not_started", reason=f"worker {slot.number}: {error.strerror}")
-            if not successor:
-                slot.due = time.monotonic() + _LONGEST_PAUSE
+            if successor:
+                self._rolling.clear()
+            else:
+                slot.deaths = max(slot.deaths, 1) + 1
+                slot.due = time.monotonic() + pause_before_restart(slot.deaths)
             return
         worker = _Worker(slot, pid, ours, time.monotonic())
         if successor:

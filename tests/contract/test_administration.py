@@ -137,24 +137,16 @@ def test_a_right_guess_among_fifty_wrong_ones(stores: Stores) -> None:
     assert stores.gather([*guesses, right])[-1] is False
 
 
-def test_password_and_activity_end_sessions(stores: Stores) -> None:
+def test_activity_ends_sessions(stores: Stores) -> None:
     users, where = stores.database.users, stores.acme.environment_id
-    for _ in range(5):
-        stores.run(failing(stores))
-    assert stores.run(users.set_password(where, "ANN", "another hash", now=at(1)))
-    record = stores.run(users.account_named(where, "ann"))
-    assert record is not None
-    assert (record.password_hash, record.locked_until, record.user.session_epoch) == ("another hash", None, 1)
-    assert (record.password_set_at, record.sso_only, record.has_second_factor) == (at(1), False, False)
-    assert stores.run(users.set_active(where, "ann", active=False))
+    assert stores.run(users.set_active(where, "ANN", active=False))
     assert not stores.run(users.signed_in(stores.ann, now=at(0)))
     user = stores.run(users.user(where, stores.ann.user_id))
     assert user is not None
-    assert (user.is_active, user.session_epoch) == (False, 2)
+    assert (user.is_active, user.session_epoch) == (False, 1)
     assert stores.run(users.set_active(where, "ann", active=True))
     assert stores.run(users.signed_in(stores.ann, now=at(0)))
-    for change in (users.set_password(where, "nobody", "x", now=at(1)), users.set_active(where, "nobody", active=True)):
-        assert not stores.run(change)
+    assert not stores.run(users.set_active(where, "nobody", active=True))
 
 
 def test_application(stores: Stores) -> None:

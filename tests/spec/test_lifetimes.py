@@ -115,9 +115,7 @@ def log_out(held: Holdings, session_id: str) -> None:
 
 
 def change_password(held: Holdings) -> None:
-    world = held.world
-    changed = world.stand_in.workgate.administration.set_password(world.acme, held.username, "another good password")
-    world.stand_in.run(changed)
+    held.world.stand_in.set_password(held.world.acme, held.username, "another good password")
 
 
 def set_active(held: Holdings, *, active: bool) -> None:

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from workgate.http11 import BoundedHttp
+from workgate.http11 import BoundedHttp, Patience
 
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
@@ -242,3 +242,86 @@ def test_a_few_pipelined_requests_are_answered_in_order() -> None:
         return bodies
 
     assert served(app, client) == [b"%02d" % n for n in range(10)]
+
+
+LARGE = b"x" * 100_000
+
+
+class Unread(BoundedHttp):
+    """Notes how many bytes of answers lie in memory."""
+
+    made: "asyncio.Future[Unread]"
+    most = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.made.set_result(self)
+
+    def on_response_complete(self) -> None:
+        self.most = max(self.most, self.transport.get_write_buffer_size())
+        super().on_response_complete()
+
+    async def stalls(self) -> bool:
+        """Tell whether nothing leaves any more, for many turns of the loop."""
+        lying = self.transport.get_write_buffer_size()
+        for _ in range(100):
+            await asyncio.sleep(0)
+            if not self.flow.write_paused or self.transport.get_write_buffer_size() != lying:
+                return False
+        return True
+
+
+async def asked_until_it_stalls(connect: Connect, together: int = 1) -> tuple[Unread, Any, Any, int]:
+    """Ask again and again and read nothing, until no more is answered: the two ends, and how much was asked."""
+    Unread.made = asyncio.get_running_loop().create_future()
+    reader, writer = await connect()
+    connection, asked = await Unread.made, 0
+    async with asyncio.timeout(20):
+        while asked < 300 and not (await connection.stalls() and connection.server_state.total_requests < asked):
+            if connection.server_state.total_requests == asked:
+                writer.write(GET * together)
+                asked += together
+    return connection, reader, writer, asked
+
+
+@pytest.mark.parametrize("together", [1, 40])
+def test_answers_that_nobody_reads_wait_to_be_made(together: int) -> None:
+    """However much is asked, little more than one answer lies in memory; who reads then gets all of them."""
+    app = Answers(*(answer(LARGE) for _ in range(400)))
+
+    async def client(connect: Connect) -> None:
+        connection, reader, writer, asked = await asked_until_it_stalls(connect, together)
+        assert connection.server_state.total_requests < asked < 300
+        assert connection.most < 64 * 1024 + 2 * len(LARGE)
+        for _ in range(asked):
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(len(LARGE)) == LARGE
+        writer.close()
+
+    served(app, client, protocol=Unread)
+
+
+def test_who_reads_no_answers_is_cut_off() -> None:
+    app = Answers(*(answer(LARGE) for _ in range(400)))
+    patience = Patience(head_seconds=1000, body_seconds=30)
+
+    async def client(connect: Connect) -> None:
+        connection, reader, writer, _ = await asked_until_it_stalls(connect)
+        for _ in range(30):
+            connection.second_passed(patience)
+        assert not connection.transport.is_closing()
+        async with asyncio.timeout(20):
+            while connection.flow.write_paused:  # it reads on, and has its time anew
+                await reader.read(100_000)
+        connection.second_passed(patience)
+        while not connection.flow.write_paused:
+            writer.write(GET)
+            await asyncio.sleep(0)
+        for _ in range(30):
+            connection.second_passed(patience)
+        assert not connection.transport.is_closing()
+        connection.second_passed(patience)
+        assert connection.transport.is_closing()
+        writer.transport.abort()
+
+    served(app, client, protocol=Unread)

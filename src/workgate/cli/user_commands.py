@@ -58,15 +58,18 @@ def set_password(
     lane: Lane = "my",
     password: Password = None,
     password_stdin: PasswordStdin = False,
+    any_password: Annotated[
+        bool, typer.Option("--any-password", help="Even one that the environment's policy does not take.")
+    ] = False,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a user another password; every session of the user ends."""
+    """Give a user another password, which the policy must take; every session of the user ends."""
     secret = _password(password, password_stdin)
 
     async def work(workgate: Workgate) -> None:
         environment = await environment_of(workgate, org, lane)
-        await workgate.administration.set_password(environment, username, secret)
+        await workgate.password_desk.set_by_operator(environment, username, secret, any_password=any_password)
 
     run(database, work)
     show(as_json, {"username": username}, f"{username} has another password; all sessions ended")

@@ -32,6 +32,7 @@ class TokenKind(Enum):
     REFRESH = "wgr_"
     SESSION = "wgs_"
     LINK = "wgl_"
+    STATE = "wgq_"
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix

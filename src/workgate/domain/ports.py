@@ -67,11 +67,6 @@ class UserStore(Protocol):
     async def signed_in(self, user: User, *, now: Milliseconds, locked_too: bool = False) -> bool:
         """Reset the count, and the lock if ``locked_too``. False: meanwhile locked or disabled: refuse the sign-in."""
 
-    async def set_password(
-        self, environment_id: EnvironmentId, username: str, password_hash: str, *, now: Milliseconds
-    ) -> bool:
-        """Change the password and end every session of the user; False: nobody has that user name."""
-
     async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
         """Disable or enable a user, ending every session; False: nobody has that user name."""
 

@@ -55,6 +55,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = None
     mail_folder: Annotated[str | None, Meta(description="a folder where mail lands, instead of being sent")] = None
     mail_from: Annotated[str, Meta(description="the sender of mail")] = "Workgate <workgate@localhost>"
+    mail_origin: Annotated[
+        str | None, Meta(description="what links in mail begin with, as https://{domain}.{lane}.acme.example")
+    ] = None
     sso_private_addresses: Annotated[
         bool, Meta(description="whether identity providers may be at http:// or in a private network")
     ] = False

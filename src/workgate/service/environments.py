@@ -202,16 +202,6 @@ class Administration:
             raise Problem(f"a user named {username!r} exists in {name} already") from None
         return user
 
-    async def set_password(self, environment: Environment, username: str, password: str) -> None:
-        """Give a user another password; every session of the user ends.
-
-        Raises:
-            Problem: nobody has that name, or the password is not usable.
-        """
-        hashed = await self._hashed(password)
-        if not await self._users.set_password(environment.environment_id, username, hashed, now=self._clock.now()):
-            raise _nobody(username)
-
     async def set_active(self, environment: Environment, username: str, *, active: bool) -> None:
         """Disable or enable a user; every session of the user ends.
 

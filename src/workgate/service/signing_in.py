@@ -211,6 +211,8 @@ class SigningIn:
         account = await self._users.account(user.environment_id, user.user_id)
         if account is None:
             return self._refused(arrival, None, "the user is gone")
+        if account.user.session_epoch != user.session_epoch:
+            return self._refused(arrival, account, "all sign-ins of the user were ended meanwhile")
         done = pending.done | {pending.step}
         onward = replace(arrival, target=pending.target)
         return await self._go_on(onward, account, pending.rules, pending.first, done, SessionOrigin.BROWSER)

@@ -168,17 +168,6 @@ class SqlUserStore:
         self._signed_in = engine.prepare(signed_in.where(unlocked))
         self._signed_in_locked_too = engine.prepare(signed_in)
         ended = {"session_epoch": users.c.session_epoch + 1}
-        self._set_password = engine.prepare(
-            update(users)
-            .where(_this_name)
-            .values(
-                password_hash=given(users.c.password_hash, "hash"),
-                password_set_at=given(users.c.password_set_at, "now"),
-                failed_sign_ins=0,
-                locked_until=None,
-                **ended,
-            )
-        )
         self._set_active = engine.prepare(
             update(users).where(_this_name).values(is_active=given(users.c.is_active, "active"), **ended)
         )
@@ -200,17 +189,7 @@ class SqlUserStore:
 
     async def create_user(self, user: User, password_hash: str | None, now: Milliseconds) -> None:
         """Create one; see the port."""
-        values = {column.name: getattr(user, column.name) for column in USER_COLUMNS} | {
-            "username_key": username_key(user.username),
-            "password_hash": password_hash,
-            "failed_sign_ins": 0,
-            "locked_until": None,
-            "last_sign_in_at": None,
-            "created_at": now,
-            "sso_only": False,
-            "password_set_at": None if password_hash is None else now,
-        }
-        await self._engine.apply(Change(((self._create, values),)))
+        await self._engine.apply(Change(((self._create, new_user_values(user, password_hash, now)),)))
 
     async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
         """Count a wrong password; see the port."""
@@ -223,17 +202,24 @@ class SqlUserStore:
         statement = self._signed_in_locked_too if locked_too else self._signed_in
         return await self._engine.apply(Change(((statement, {"now": now, **_key(user)}),))) is not None
 
-    async def set_password(
-        self, environment_id: EnvironmentId, username: str, password_hash: str, *, now: Milliseconds
-    ) -> bool:
-        """Change the password; see the port."""
-        values = {"hash": password_hash, "now": now, **_named(environment_id, username)}
-        return await self._engine.apply(Change(((self._set_password, values),))) is not None
-
     async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
         """Disable or enable; see the port."""
         values = {"active": active, **_named(environment_id, username)}
         return await self._engine.apply(Change(((self._set_active, values),))) is not None
+
+
+def new_user_values(user: User, password_hash: str | None, now: Milliseconds) -> dict[str, object]:
+    """The columns of a new user's row."""
+    return {column.name: getattr(user, column.name) for column in USER_COLUMNS} | {
+        "username_key": username_key(user.username),
+        "password_hash": password_hash,
+        "failed_sign_ins": 0,
+        "locked_until": None,
+        "last_sign_in_at": None,
+        "created_at": now,
+        "sso_only": False,
+        "password_set_at": None if password_hash is None else now,
+    }
 
 
 def _account_from(rows: Sequence[Row]) -> Account | None:

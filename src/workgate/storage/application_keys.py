@@ -7,8 +7,8 @@ from sqlalchemy import and_, bindparam, delete, func, insert, literal, select
 from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId, RowId
 from workgate.domain.oauth import ApplicationKey
-from workgate.storage.applications import RegistryChanges
 from workgate.storage.engine import Engine, given
+from workgate.storage.registry_changes import RegistryChanges
 from workgate.storage.schema import application_keys as table
 from workgate.storage.schema import applications
 
@@ -66,11 +66,11 @@ class SqlApplicationKeyStore:
     async def add_key(self, key: ApplicationKey, *, at_most: int, record: AuditRecord) -> bool:
         """Add one; see the port."""
         values = {name: getattr(key, name) for name in _COLUMNS}
-        return await self._changes.make(record, key.client_id, (self._add, {**values, "at_most": at_most}))
+        return await self._changes.make(record, (self._add, {**values, "at_most": at_most}))
 
     async def delete_key(
         self, environment_id: EnvironmentId, client_id: str, key_id: RowId, *, record: AuditRecord
     ) -> bool:
         """Delete one; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id, "key_id": key_id}
-        return await self._changes.make(record, client_id, (self._delete, values))
+        return await self._changes.make(record, (self._delete, values))

@@ -15,16 +15,15 @@ from typing import Any
 from sqlalchemy import Insert, Select, Table, and_, bindparam, delete, func, insert, literal, null, or_, select, update
 from sqlalchemy.sql import ColumnElement, FromClause
 
-from workgate.domain.audit import AuditEvent, AuditRecord
+from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId, Milliseconds, RowId
 from workgate.domain.oauth import Application, ApplicationType, ClientSecret, ConsentPolicy
-from workgate.storage.audit import append_record, record_values
-from workgate.storage.engine import Change, Engine, Prepared, Row, Values, given
+from workgate.storage.engine import Engine, Row, given
+from workgate.storage.registry_changes import RegistryChanges, installed_elsewhere, withdrawal, withdrawn_values
 from workgate.storage.schema import (
     application_keys,
     application_secrets,
     applications,
-    audit_events,
     environments,
     installation,
     registry_version,
@@ -60,10 +59,6 @@ _SECRET = ("secret_id", "digest", "last_four", "note", "created_at", "last_used_
 _this_environment = applications.c.environment_id == given(applications.c.environment_id)
 _this_application = _this_environment & (applications.c.client_id == given(applications.c.client_id))
 _own = applications.c.owner_environment_id.is_(None)
-_installed_elsewhere = and_(
-    applications.c.owner_environment_id == given(applications.c.environment_id),
-    applications.c.client_id == given(applications.c.client_id),
-)
 definition = applications.alias("definition")
 """The row that says what an application is: its own, or its owner's as long as that lets others have it."""
 is_definition = and_(
@@ -76,47 +71,6 @@ _this_secret = and_(
     application_secrets.c.client_id == given(applications.c.client_id),
     application_secrets.c.secret_id == given(application_secrets.c.secret_id),
 )
-
-
-class RegistryChanges:
-    """Makes changes of an environment's applications, and puts them on record in the same commit."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._record = engine.prepare(append_record())
-        self._count = engine.prepare(
-            update(environments)
-            .where(environments.c.environment_id == given(environments.c.environment_id))
-            .values(registry_version=environments.c.registry_version + 1)
-        )
-        counted = update(installation).where(installation.c.installation_id == 1)
-        counted = counted.values(central_version=installation.c.central_version + 1)
-        central = select(literal(1)).select_from(applications).where(_this_application, applications.c.is_central)
-        self._count_central = engine.prepare(counted.where(central.exists()))
-        self._count_install = engine.prepare(counted)
-
-    async def make(self, record: AuditRecord, client_id: str, *steps: tuple[Prepared, Values]) -> bool:
-        """Make a change of an application and count it.
-
-        Counting comes first: so changes of one environment wait for each other, and a change of what others can have
-        installed waits for who is installing it.
-
-        Returns:
-            False: its first step touched nothing, so nothing was changed and nothing recorded.
-        """
-        values = {"environment_id": record.environment_id, "client_id": client_id}
-        return await self._make(record, steps, (self._count_central, values))
-
-    async def install(self, record: AuditRecord, *steps: tuple[Prepared, Values]) -> bool:
-        """The same where an application of another environment is installed."""
-        return await self._make(record, steps, (self._count_install, {}))
-
-    async def _make(
-        self, record: AuditRecord, steps: Sequence[tuple[Prepared, Values]], counted: tuple[Prepared, Values]
-    ) -> bool:
-        before = ((self._count, {"environment_id": record.environment_id}), counted)
-        recorded = (self._record, record_values(record))
-        return await self._engine.apply(Change((*steps, recorded), before=before)) is not None
 
 
 class SqlApplicationStore:
@@ -154,7 +108,7 @@ class SqlApplicationStore:
         self._update = engine.prepare(changed.values(new))
         self._update_with_logo = engine.prepare(changed.values(new | logo))
         everywhere = {name: value for name, value in new.items() if name not in _OF_INSTALLING}
-        self._update_installed = engine.prepare(update(applications).where(_installed_elsewhere).values(everywhere))
+        self._update_installed = engine.prepare(update(applications).where(installed_elsewhere).values(everywhere))
         self._delete = engine.prepare(delete(applications).where(_this_application, _own))
         self._withdraw = withdrawal(engine)
         self._delete_of_it = [
@@ -239,7 +193,7 @@ class SqlApplicationStore:
             (self._add_secret, _secret_values(environment_id, application.client_id, secret))
             for secret in application.secrets
         ]
-        return await self._recorder.make(record, application.client_id, (self._create, values), *secrets)
+        return await self._recorder.make_shared(record, application.client_id, (self._create, values), *secrets)
 
     async def update_application(
         self, application: Application, logo: Logo | None, *, keep_logo: bool, record: AuditRecord
@@ -253,21 +207,21 @@ class SqlApplicationStore:
             values["new_logo_type"], values["new_logo"] = logo or (None, None)
             statement = self._update_with_logo
         steps = ((statement, values), (self._update_installed, values))
-        return await self._recorder.make(record, application.client_id, *steps)
+        return await self._recorder.make_shared(record, application.client_id, *steps)
 
     async def delete_application(self, environment_id: EnvironmentId, client_id: str, *, record: AuditRecord) -> bool:
         """Delete one with its secrets and keys; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id}
         rest = [(statement, values) for statement in self._delete_of_it]
         withdrawn = [(statement, values | withdrawn_values(record)) for statement in self._withdraw]
-        return await self._recorder.make(record, client_id, (self._delete, values), *rest, *withdrawn)
+        return await self._recorder.make_shared(record, client_id, (self._delete, values), *rest, *withdrawn)
 
     async def add_secret(
         self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret, *, record: AuditRecord
     ) -> bool:
         """Add a secret; see the port."""
         values = _secret_values(environment_id, client_id, secret)
-        return await self._recorder.make(record, client_id, (self._add_secret, values))
+        return await self._recorder.make_shared(record, client_id, (self._add_secret, values))
 
     async def note_secret(
         self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, note: str, *, record: AuditRecord
@@ -279,14 +233,14 @@ class SqlApplicationStore:
             "secret_id": secret_id,
             "new_note": note,
         }
-        return await self._recorder.make(record, client_id, (self._note_secret, values))
+        return await self._recorder.make_shared(record, client_id, (self._note_secret, values))
 
     async def delete_secret(
         self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, *, record: AuditRecord
     ) -> bool:
         """Delete a secret; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id, "secret_id": secret_id}
-        return await self._recorder.make(record, client_id, (self._delete_secret, values))
+        return await self._recorder.make_shared(record, client_id, (self._delete_secret, values))
 
     async def secret_used(
         self, environment_id: EnvironmentId, client_id: str, secret_id: RowId, now: Milliseconds
@@ -304,25 +258,6 @@ class SqlApplicationStore:
         """Give a logo; see the port."""
         rows = await self._engine.fetch(self._logo, {"environment_id": environment_id, "client_id": client_id})
         return (rows[0][0], bytes(rows[0][1])) if rows else None
-
-
-def withdrawal(engine: Engine) -> Sequence[Prepared]:
-    """Statements that take an application from every environment which has it installed, and tell each why."""
-    told = {
-        "environment_id": applications.c.environment_id,
-        "event_id": given(audit_events.c.event_id),
-        "at": given(audit_events.c.at),
-        "event": literal(AuditEvent.APPLICATION_UNINSTALLED.value),
-        "client_id": applications.c.client_id,
-        "reason": literal("its owner does not give it to other organisations any more"),
-    }
-    recorded = insert(audit_events).from_select(list(told), select(*told.values()).where(_installed_elsewhere))
-    return engine.prepare(recorded), engine.prepare(delete(applications).where(_installed_elsewhere))
-
-
-def withdrawn_values(record: AuditRecord) -> dict[str, object]:
-    """What they need besides the application's owner and client_id."""
-    return {"event_id": record.event_id, "at": record.at}
 
 
 def without_secrets(table: FromClause) -> tuple[ColumnElement[Any], ...]:

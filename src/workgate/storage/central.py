@@ -1,8 +1,4 @@
-"""Applications that other environments have installed, over SQL: a row there, whose words are those of its owner's row.
-
-Whoever installs and whoever changes what can be installed wait for each other at the installation's row, so no
-environment is left with what its owner has just taken back.
-"""
+"""Applications that others have installed, over SQL: a row in their environment, which says what its owner's row says."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,17 +10,9 @@ from workgate.domain.audit import AuditRecord
 from workgate.domain.central import CentralApplication
 from workgate.domain.ids import EnvironmentId, Milliseconds
 from workgate.domain.oauth import ApplicationType, AuthorizationStatus, ConsentPolicy
-from workgate.storage.applications import (
-    PLAIN,
-    RegistryChanges,
-    applications_from,
-    definition,
-    is_definition,
-    withdrawal,
-    withdrawn_values,
-    without_secrets,
-)
+from workgate.storage.applications import PLAIN, applications_from, definition, is_definition, without_secrets
 from workgate.storage.engine import Engine, Row, given
+from workgate.storage.registry_changes import RegistryChanges, installed_elsewhere, withdrawal, withdrawn_values
 from workgate.storage.schema import applications, authorizations, environments
 
 _own_application = and_(
@@ -47,14 +35,7 @@ class SqlCentralStore:
         self._give = engine.prepare(changed.where(can_be).values(is_central=true()))
         self._keep = engine.prepare(changed.where(applications.c.is_central == true()).values(is_central=false()))
         self._withdraw = withdrawal(engine)
-        self._count = engine.prepare(
-            select(func.count())
-            .select_from(applications)
-            .where(
-                applications.c.owner_environment_id == given(applications.c.environment_id),
-                applications.c.client_id == given(applications.c.client_id),
-            )
-        )
+        self._count = engine.prepare(select(func.count()).select_from(applications).where(installed_elsewhere))
         self._available = engine.prepare(_available().order_by(applications.c.name, applications.c.client_id))
         self._in_lane = engine.prepare(_in_lane())
         self._serves = engine.prepare(_serves())
@@ -82,9 +63,9 @@ class SqlCentralStore:
         """Let others install it or take it from them; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id}
         if central:
-            return await self._changes.make(record, client_id, (self._give, values))
+            return await self._changes.make_shared(record, client_id, (self._give, values))
         withdrawn = [(statement, values | withdrawn_values(record)) for statement in self._withdraw]
-        return await self._changes.make(record, client_id, (self._keep, values), *withdrawn)
+        return await self._changes.make_shared(record, client_id, (self._keep, values), *withdrawn)
 
     async def installations(self, environment_id: EnvironmentId, client_id: str) -> int:
         """Count them; see the port."""
@@ -118,7 +99,7 @@ class SqlCentralStore:
     ) -> bool:
         """Take one away; see the port."""
         values = {"environment_id": environment_id, "client_id": client_id, "now": now}
-        return await self._changes.make(record, client_id, (self._uninstall, values), (self._over, values))
+        return await self._changes.make(record, (self._uninstall, values), (self._over, values))
 
 
 def _central(installed_at: ColumnElement[Any]) -> Select[Any]:

@@ -12,10 +12,18 @@ from workgate.storage.central import SqlCentralStore
 from workgate.storage.connected import SqlConnectionStore
 from workgate.storage.engine import Engine
 from workgate.storage.exchanges import SqlExchangeStore
+from workgate.storage.identity_providers import SqlFederatedUserStore, SqlIdentityProviderStore
 from workgate.storage.leases import SqlLeaseStore
+from workgate.storage.mailed_links import SqlLinkStore
 from workgate.storage.migrate import migrate
 from workgate.storage.objects import SqlObjectStore
+from workgate.storage.own_sessions import SqlOwnSessionStore
+from workgate.storage.passwords import SqlPasswordStore
+from workgate.storage.people import SqlPeopleStore
+from workgate.storage.provider_tests import SqlProviderTestStore
+from workgate.storage.second_factors import SqlSecondFactorStore
 from workgate.storage.sessions import SqlSessionStore
+from workgate.storage.sign_in_requests import SqlSignInRequestStore
 from workgate.storage.sign_in_rules import SqlSignInRulesStore
 from workgate.storage.sqlite import SqliteEngine
 from workgate.storage.sweeper import Sweeper
@@ -34,6 +42,15 @@ class Database:
         self.environments = SqlEnvironmentStore(engine)
         self.users = SqlUserStore(engine)
         self.sign_in_rules = SqlSignInRulesStore(engine)
+        self.provider_tests = SqlProviderTestStore(engine)
+        self.people = SqlPeopleStore(engine)
+        self.passwords = SqlPasswordStore(engine)
+        self.links = SqlLinkStore(engine)
+        self.own_sessions = SqlOwnSessionStore(engine)
+        self.second_factors = SqlSecondFactorStore(engine)
+        self.identity_providers = SqlIdentityProviderStore(engine)
+        self.federated_users = SqlFederatedUserStore(engine)
+        self.sign_in_requests = SqlSignInRequestStore(engine)
         self.applications = SqlApplicationStore(engine)
         self.central = SqlCentralStore(engine)
         self.keys = SqlApplicationKeyStore(engine)

@@ -88,6 +88,7 @@ users = _table(
     Column("password_set_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "user_id"),
     UniqueConstraint("environment_id", "username_key"),
+    Index("ix_users_email", "environment_id", "email"),
 )
 
 applications = _table(
@@ -234,6 +235,8 @@ identity_providers = _table(
     _required("settings", Text),
     Column("sealed_secret", LargeBinary),
     _required("created_at", BigInteger),
+    # When a test sign-in last showed that it works as it is set up.
+    Column("tested_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "provider_id"),
 )
 
@@ -266,7 +269,7 @@ sign_in_requests = _table(
     PrimaryKeyConstraint("environment_id", "request_id"),
 )
 
-# A SAML assertion works once: what was used, until it would have expired anyway.
+# A SAML assertion works once, and so does what a passkey was asked: what was used, until it would have expired anyway.
 used_assertions = _table(
     "used_assertions",
     _required("environment_id", BigInteger),

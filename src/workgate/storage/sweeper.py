@@ -26,7 +26,16 @@ from workgate.domain.accounts import SESSION_SLOTS
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType, AuthorizationStatus
 from workgate.storage.engine import Change, Engine, Prepared
-from workgate.storage.schema import applications, audit_events, authorizations, sessions, used_jwts
+from workgate.storage.schema import (
+    applications,
+    audit_events,
+    authorizations,
+    mailed_links,
+    sessions,
+    sign_in_requests,
+    used_assertions,
+    used_jwts,
+)
 
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
@@ -44,7 +53,7 @@ class _Walk:
 
 
 class Sweeper:
-    """Deletes expired sessions, authorizations, used JWTs and audit records in small windows.
+    """Deletes expired sessions, sign-ins under way, mailed links, used proofs and audit records in small windows.
 
     Args:
         engine: the database.
@@ -61,7 +70,10 @@ class Sweeper:
             for table, key, over in (
                 (sessions, "row_id", _session_over()),
                 (authorizations, "authorization_id", _authorization_over()),
+                (sign_in_requests, "request_id", sign_in_requests.c.expires_at <= bindparam("now")),
                 (used_jwts, "expires_at", used_jwts.c.expires_at <= bindparam("jwt_expired")),
+                (mailed_links, "link_id", mailed_links.c.expires_at <= bindparam("now")),
+                (used_assertions, "expires_at", used_assertions.c.expires_at <= bindparam("jwt_expired")),
                 (audit_events, "event_id", audit_events.c.at < bindparam("audited_after")),
             )
         )

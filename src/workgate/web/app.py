@@ -1,6 +1,6 @@
 """The table of all routes: the OAuth endpoints, which clients call, and the pages, which people see."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Lifespan, Scope
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy
 from workgate.domain.ports import ApplicationStore, StoreUnavailable, UserStore
+from workgate.domain.sso import ProviderKind
 from workgate.domain.texts import N_
 from workgate.oauth.metadata import (
     AUTHORIZE_PATH,
@@ -33,12 +34,22 @@ from workgate.service.authorize import AuthorizeService
 from workgate.service.central import CentralApplications
 from workgate.service.central_host import CentralHostService
 from workgate.service.clients import ClientDesk
+from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
+from workgate.service.mailed_links import FORGOTTEN_PATH, MailedLinks
 from workgate.service.naming import Naming
+from workgate.service.own_sessions import OwnSessions
+from workgate.service.passwords import OwnPassword
+from workgate.service.people import People
+from workgate.service.second_step_answers import SecondStepAnswers
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sessions import SessionService
+from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn
+from workgate.service.sso import ProviderProtocol, SingleSignOn
+from workgate.service.sso_oidc import OidcProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
@@ -49,6 +60,7 @@ from workgate.web.connections import ConnectionPages
 from workgate.web.consent import ConsentPages
 from workgate.web.entrance import Entrance
 from workgate.web.errors import ErrorStyle
+from workgate.web.factor_forms import FactorForms
 from workgate.web.oauth import (
     ClientEndpoint,
     MetadataEndpoint,
@@ -57,10 +69,17 @@ from workgate.web.oauth import (
     revoke_answer,
     token_answer,
 )
+from workgate.web.own_sessions import OwnSessionPages
 from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.passwords import PasswordPages
 from workgate.web.pending import PendingSignIns
+from workgate.web.people_routes import people_routes
+from workgate.web.recovery import RecoveryPages
+from workgate.web.second_step import SecondStepPages
+from workgate.web.security import SecurityPages
 from workgate.web.setup_routes import setup_routes
-from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
+from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SIGNED_OUT_PATH, SignInPages
+from workgate.web.sso import SsoAnswers, SsoPages
 
 _Page = Callable[[Request, Visitor], Awaitable[Response]]
 
@@ -72,6 +91,12 @@ class WebParts:
     directory: EnvironmentDirectory
     sessions: SessionService
     signing_in: SigningIn
+    second_steps: SecondSteps
+    answers: SecondStepAnswers
+    confirming: Confirming
+    sso: SingleSignOn
+    protocols: Mapping[ProviderKind, ProviderProtocol]
+    oidc: OidcProtocol
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -84,7 +109,12 @@ class WebParts:
     connections: Connections
     central: CentralApplications
     central_host: CentralHostService
+    own_password: OwnPassword
+    mailed_links: MailedLinks
+    own_sessions: OwnSessions
     audit_queries: AuditQueries
+    people: People
+    sign_in: SignInAdministration
     naming: Naming
     audit: AuditLog
     mint: Mint
@@ -208,15 +238,19 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         entropy=parts.entropy,
     )
     site = Site(browsers, pages)
-    consent = ConsentPages(authorize=parts.authorize, browsers=browsers, pages=pages)
+    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
+    consent = ConsentPages(authorize=parts.authorize, sso=parts.sso, browsers=browsers, pages=pages)
     pending = PendingSignIns(signing_in=parts.signing_in, sessions=parts.sessions, browsers=browsers, pages=pages)
     signin = SignInPages(
         sessions=parts.sessions,
         signing_in=parts.signing_in,
+        sso=parts.sso,
+        protocols=parts.protocols,
         pending=pending,
         applications=parts.applications,
         browsers=browsers,
         pages=pages,
+        forgotten_url=FORGOTTEN_PATH if parts.mailed_links.can_mail else None,
     )
     account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
     clients = {
@@ -237,11 +271,15 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         Route(SIGN_IN_PATH, site.page(signin.show), methods=["GET"]),
         Route(SIGN_IN_PATH, site.page(signin.sign_in), methods=["POST"]),
         Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
-        Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
+        Route(SIGNED_OUT_PATH, site.page(signin.signed_out), methods=["GET"]),
         Route("/", site.page(account.home), methods=["GET"]),
-        *_account_routes(parts, site, browsers, pages),
+        *_account_routes(parts, entrance, browsers, pages),
+        *_second_step_routes(parts, pending, site, browsers, pages),
+        *_sso_routes(parts, entrance, site, browsers, pages, pending),
+        *_password_routes(parts, site, pending, browsers, pages),
         Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
-        *setup_routes(parts, browsers, pages, site.page),
+        *setup_routes(parts, browsers, pages, entrance),
+        *people_routes(parts, browsers, pages, entrance),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
     app = Starlette(routes=routes, exception_handlers=site.errors, lifespan=lifespan)
@@ -262,9 +300,19 @@ def _with_central_hosts(app: ASGIApp, parts: WebParts, site: Site, browsers: Bro
     return CentralHosts(parts.directory, central=central.app(site.errors, site.unavailable), site=app)
 
 
-def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
-    """Connected applications and the audit log."""
-    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
+def _sso_routes(
+    parts: WebParts, entrance: Entrance, site: Site, browsers: Browsers, pages: Pages, pending: PendingSignIns
+) -> list[BaseRoute]:
+    """Sign-in at identity providers."""
+    answers = SsoAnswers(sso=parts.sso, pending=pending, pages=pages)
+    sso = SsoPages(
+        sso=parts.sso, protocols=parts.protocols, oidc=parts.oidc, answers=answers, browsers=browsers, pages=pages
+    )
+    return sso.routes(site.page, entrance)
+
+
+def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
+    """Connected applications, the audit log, and where one is signed in."""
     connections = ConnectionPages(
         connections=parts.connections,
         registry=parts.registry,
@@ -274,4 +322,45 @@ def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Page
         pages=pages,
     )
     audit = AuditPages(queries=parts.audit_queries, naming=parts.naming, clock=parts.clock, pages=pages)
-    return [*connections.routes(entrance), *audit.routes(entrance)]
+    sessions = OwnSessionPages(sessions=parts.own_sessions, browsers=browsers, pages=pages)
+    return [*connections.routes(entrance), *audit.routes(entrance), *sessions.routes(entrance)]
+
+
+def _second_step_routes(
+    parts: WebParts, pending: PendingSignIns, site: Site, browsers: Browsers, pages: Pages
+) -> list[BaseRoute]:
+    """Two-step sign-in: at the sign-in, and on one's account pages."""
+    forms = FactorForms(second_steps=parts.second_steps, pages=pages)
+    steps = SecondStepPages(
+        pending=pending,
+        signing_in=parts.signing_in,
+        answers=parts.answers,
+        second_steps=parts.second_steps,
+        forms=forms,
+        applications=parts.applications,
+        browsers=browsers,
+        pages=pages,
+        clock=parts.clock,
+    )
+    security = SecurityPages(
+        second_steps=parts.second_steps, confirming=parts.confirming, forms=forms, browsers=browsers, pages=pages
+    )
+    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
+    return [*steps.routes(site.page), *security.routes(entrance)]
+
+
+def _password_routes(
+    parts: WebParts, site: Site, pending: PendingSignIns, browsers: Browsers, pages: Pages
+) -> list[BaseRoute]:
+    """Changing the password, and choosing one with a mailed link."""
+    passwords = PasswordPages(
+        own=parts.own_password,
+        links=parts.mailed_links,
+        signing_in=parts.signing_in,
+        pending=pending,
+        clock=parts.clock,
+        browsers=browsers,
+        pages=pages,
+    )
+    recovery = RecoveryPages(links=parts.mailed_links, browsers=browsers, pages=pages)
+    return [*passwords.routes(site.page), *recovery.routes(site.page)]

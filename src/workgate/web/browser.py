@@ -138,6 +138,21 @@ def set_form_cookie(request: Request, response: Response, value: str) -> None:
     _set_cookie(request, response, _form_cookie(request), value)
 
 
+def provider_of_browser(request: Request) -> str:
+    """The identity provider that this browser last signed in at, by ID; empty: none. Nothing is proved by it."""
+    return asgi.cookies(request.scope).get(_provider_cookie(request), "")
+
+
+def set_provider_cookie(request: Request, response: Response, provider_id: str) -> None:
+    """Let the browser remember where it signed in, for signing out there."""
+    _set_cookie(request, response, _provider_cookie(request), provider_id)
+
+
+def forget_provider(request: Request, response: Response) -> None:
+    """Take it back."""
+    response.delete_cookie(_provider_cookie(request), secure=_secure(request), httponly=True, samesite="lax")
+
+
 def pending_ticket(request: Request) -> str:
     """What this browser holds of a sign-in under way; empty: nothing."""
     return asgi.cookies(request.scope).get(_pending_cookie(request), "")
@@ -155,6 +170,10 @@ def forget_pending_ticket(request: Request, response: Response) -> None:
 
 def _set_cookie(request: Request, response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
     response.set_cookie(name, value, path="/", secure=_secure(request), httponly=True, samesite="lax", max_age=max_age)
+
+
+def _provider_cookie(request: Request) -> str:
+    return "__Host-workgate_sso" if _secure(request) else "workgate_sso"
 
 
 def _pending_cookie(request: Request) -> str:

@@ -44,16 +44,24 @@ class PendingSignIns:
 
     async def lead_on(self, request: Request, visitor: Visitor, outcome: SignedIn | MoreToDo) -> Response:
         """Answer a step that succeeded: to the next one, or signed in to where it was to lead."""
+        response = redirect(self.onward(outcome), after_post=True)
+        await self.keep(request, visitor, outcome, response)
+        return response
+
+    @staticmethod
+    def onward(outcome: SignedIn | MoreToDo) -> str:
+        """Where a step that succeeded leads to."""
+        return STEP_PATHS[outcome.step] if isinstance(outcome, MoreToDo) else outcome.target
+
+    async def keep(self, request: Request, visitor: Visitor, outcome: SignedIn | MoreToDo, response: Response) -> None:
+        """Let the browser hold what a step that succeeded gave: the session in place of the one before, or a ticket."""
         if isinstance(outcome, MoreToDo):
-            response = redirect(STEP_PATHS[outcome.step], after_post=True)
             set_pending_ticket(request, response, outcome.ticket)
-            return response
+            return
         if visitor.session is not None:
             await self._sessions.sign_out(visitor.environment, visitor.session, visitor.address)
-        response = redirect(outcome.target, after_post=True)
         set_session_cookie(request, response, outcome.token.reveal())
         forget_pending_ticket(request, response)
-        return response
 
     def lost(self, request: Request, visitor: Visitor) -> Response:
         """Answer somebody who comes to a step without a sign-in under way."""

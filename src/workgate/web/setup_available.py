@@ -13,8 +13,9 @@ from workgate.domain.texts import Text
 from workgate.service.central import CentralApplications
 from workgate.service.connections import Connections
 from workgate.web.account import logo_response
+from workgate.web.entrance import Administrator
 from workgate.web.pages import redirect
-from workgate.web.setup_access import SETUP_PATH, TOO_OLD, Administrator, SetupAccess, application_path, setup_context
+from workgate.web.setup_page import SETUP_PATH, TOO_OLD, SetupPages, application_path, setup_context
 
 AVAILABLE_PATH = f"{SETUP_PATH}/available"
 PAGE_SIZE = 20
@@ -23,8 +24,8 @@ PAGE_SIZE = 20
 class AvailablePages:
     """The pages under ``/setup/oauth2/available``."""
 
-    def __init__(self, *, access: SetupAccess, central: CentralApplications, connections: Connections) -> None:
-        self._access = access
+    def __init__(self, *, setup: SetupPages, central: CentralApplications, connections: Connections) -> None:
+        self._setup = setup
         self._central = central
         self._connections = connections
 
@@ -41,7 +42,7 @@ class AvailablePages:
             "next_page": f"{AVAILABLE_PATH}?after={shown[-1].application.client_id}" if more else None,
             "first_page": AVAILABLE_PATH if begin else None,
         }
-        return self._access.page(request, admin, "setup_available.html", context, here=AVAILABLE_PATH)
+        return self._setup.page(request, admin, "setup_available.html", context, here=AVAILABLE_PATH)
 
     async def logo(self, request: Request, admin: Administrator) -> Response:
         """Give the logo of one that need not be installed."""
@@ -55,7 +56,7 @@ class AvailablePages:
     async def install(self, request: Request, admin: Administrator) -> Response:
         """Install it."""
         offered = await self._one(request, admin)
-        if await self._access.fields(request, admin) is None:
+        if await self._setup.fields(request, admin) is None:
             return self._question(request, admin, offered, "install", problem=TOO_OLD, status=403)
         await self._central.install(admin.environment, offered.application.client_id, by=admin.acting)
         return redirect(f"{AVAILABLE_PATH}?done=installed", after_post=True)
@@ -67,7 +68,7 @@ class AvailablePages:
     async def uninstall(self, request: Request, admin: Administrator) -> Response:
         """Uninstall it."""
         offered = await self._one(request, admin)
-        if await self._access.fields(request, admin) is None:
+        if await self._setup.fields(request, admin) is None:
             return await self._uninstall_question(request, admin, offered, problem=TOO_OLD, status=403)
         if offered.installed_at is not None:
             await self._central.uninstall(admin.environment, offered.application.client_id, by=admin.acting)
@@ -106,7 +107,7 @@ class AvailablePages:
     ) -> Response:
         here = f"{AVAILABLE_PATH}/{offered.application.client_id}/{what}"
         context = {"application": _context(offered), "form_action": here, **(more or {})}
-        return self._access.page(
+        return self._setup.page(
             request, admin, f"setup_{what}.html", context, here=here, problem=problem, status=status
         )
 

@@ -23,8 +23,9 @@ from workgate.service.sessions import SessionService
 from workgate.web.api.calls import AdminServices, Answer, Call, Lines, Picture
 from workgate.web.api.errors import Code, Failure, failure_of
 from workgate.web.api.openapi import openapi_document
+from workgate.web.api.operations import JSON, LARGEST_JSON, Operation, RawBody
 from workgate.web.api.reading import read_json, read_query
-from workgate.web.api.routes import ADMIN_PATH, JSON, LARGEST_JSON, OPENAPI_PATH, Operation, RawBody, find
+from workgate.web.api.routes import ADMIN_PATH, OPENAPI_PATH, find
 
 _READING = frozenset({"GET", "HEAD"})
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Workgate"')

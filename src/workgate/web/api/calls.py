@@ -24,6 +24,8 @@ from workgate.service.descriptions import (
     ShownKey,
     ShownSecret,
 )
+from workgate.service.people import People
+from workgate.service.sign_in_rules import SignInAdministration
 
 Q_co = TypeVar("Q_co", covariant=True)
 B_co = TypeVar("B_co", covariant=True)
@@ -40,6 +42,8 @@ class AdminServices:
     central: CentralApplications
     audit_queries: AuditQueries
     audit: AuditLog
+    people: People
+    sign_in: SignInAdministration
     applications: ApplicationStore
     users: UserStore
     clock: Clock

@@ -38,6 +38,7 @@ def _columns() -> None:
     )
     op.add_column("users", sa.Column("sso_only", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("users", sa.Column("password_set_at", sa.BigInteger(), nullable=True))
+    op.create_index("ix_users_email", "users", ["environment_id", "email"], unique=False)
 
 
 def _providers() -> None:
@@ -62,6 +63,7 @@ def _providers() -> None:
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("sealed_secret", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("tested_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("environment_id", "provider_id", name=op.f("pk_identity_providers")),
         sqlite_with_rowid=False,
     )
