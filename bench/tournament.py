@@ -15,7 +15,7 @@ from bench.operations import Pool
 from bench.processes import Failed, memory
 
 OPERATIONS = ("refresh", "code", "session", "introspection", "flow")
-_LIVE, _SLOWLY_FILLED = 2000, 64
+_LIVE = 2000
 _SLOWLY_MADE = 300
 _STARTING_SECONDS = 20.0
 
@@ -78,7 +78,7 @@ def compare(contenders: Sequence[Contender], plan: Plan, build: Path) -> dict[st
     with on_disk() as folder, contextlib.ExitStack() as stack:
         seats = []
         for contender in contenders:
-            seat = _seated(contender, build, folder, figures)
+            seat = _seated(contender, plan, build, folder, figures)
             if seat is not None:
                 stack.callback(seat.running.stop)
                 seats.append(seat)
@@ -134,7 +134,7 @@ def script_of(running: Running, operation: str, pool: Pool) -> Callable[[int], S
     return None
 
 
-def _seated(contender: Contender, build: Path, folder: Path, figures: dict[str, Figures]) -> _Seat | None:
+def _seated(contender: Contender, plan: Plan, build: Path, folder: Path, figures: dict[str, Figures]) -> _Seat | None:
     own = Figures(contender.label, "", contender.durable, contender.ours)
     figures[contender.name] = own
     say(f"installing and starting {contender.label}")
@@ -151,7 +151,9 @@ def _seated(contender: Contender, build: Path, folder: Path, figures: dict[str, 
     own.remarks = list(running.remarks)
     seat = _Seat(contender, running, own)
     try:
-        seat.pool = running.pool(0, _SLOWLY_FILLED if running.slow_to_fill else _LIVE)
+        # What is under way when a turn ends is lost: a token for each connection.
+        needed = plan.connections * (plan.rounds + 2)
+        seat.pool = running.pool(0, needed if running.slow_to_fill else max(_LIVE, needed))
     except BaseException:
         running.stop()
         raise

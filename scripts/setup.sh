@@ -93,6 +93,16 @@ test_packages() {
   have node || echo nodejs
   have npm || echo npm
   have curl || echo curl
+  have xmlsec1 || echo xmlsec1
+  saml_packages
+}
+
+# A SAML identity provider of others, and PHP to run it with; php-cgi, lest a web server be installed for it.
+saml_packages() {
+  have apt-get || return 0
+  [[ -d /usr/share/simplesamlphp/www ]] || echo simplesamlphp php-cgi
+  have php || echo php-cli
+  have php && php -r 'exit((int) !(extension_loaded("dom") && extension_loaded("mbstring")));' || echo php-xml php-mbstring
 }
 
 fault_packages() {

@@ -19,8 +19,9 @@ import httpx
 from tests.browser import PASSWORD, REDIRECT_URI
 from workgate.cli.main import run
 from workgate.domain.oauth import ApplicationType
+from workgate.opening import SystemClock
 from workgate.ops.settings import Settings
-from workgate.server import SystemClock, Workgate
+from workgate.server import Workgate
 from workgate.service.acting import OPERATOR
 from workgate.service.applications import Registered
 from workgate.service.definitions import NewApplication

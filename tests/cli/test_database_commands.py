@@ -8,7 +8,7 @@ from tests.database.cluster import Cluster
 from tests.database.migrated import migrated
 from tests.processes import ServerProcess, forked
 
-from workgate.server import SystemClock
+from workgate.opening import SystemClock
 from workgate.storage.migrate import HEAD
 
 TABLES = {

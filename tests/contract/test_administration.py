@@ -53,10 +53,10 @@ def test_users(stores: Stores) -> None:
     assert stores.run(users.user(where, stores.ann.user_id)) == stores.ann
     assert stores.run(users.user(stores.globex.environment_id, stores.ann.user_id)) is None
     for spelling in ("ann", "ANN", " Ann "):
-        record = stores.run(users.sign_in_record(where, spelling))
+        record = stores.run(users.account_named(where, spelling))
         assert record is not None
         assert (record.user, record.password_hash, record.locked_until) == (stores.ann, "a hash", None)
-    assert stores.run(users.sign_in_record(stores.globex.environment_id, "ann")) is None
+    assert stores.run(users.account_named(stores.globex.environment_id, "ann")) is None
     with pytest.raises(AlreadyExists):
         stores.user("Ann")
     assert stores.user("ann", stores.globex).user_id != stores.ann.user_id
@@ -73,7 +73,7 @@ def test_a_taken_name_spoils_nothing_of_its_group(stores: Stores) -> None:
     outcomes = stores.gather(outcome_of(creating(name)) for name in names)
     assert outcomes[::2] == [None] * 20
     assert all(isinstance(outcome, AlreadyExists) for outcome in outcomes[1::2])
-    find, where = stores.database.users.sign_in_record, stores.acme.environment_id
+    find, where = stores.database.users.account_named, stores.acme.environment_id
     found = stores.gather(find(where, name) for name in names)
     assert None not in found
     assert stores.count("users") == 21
@@ -83,7 +83,7 @@ def test_one_of_fifty_gets_a_name(stores: Stores) -> None:
     users = [stores.ann._replace(username="eve", user_id=ObjectId(os.urandom(16).hex())) for _ in range(MANY)]
     outcomes = stores.gather(outcome_of(stores.database.users.create_user(user, None, START)) for user in users)
     assert outcomes.count(None) == 1
-    record = stores.run(stores.database.users.sign_in_record(stores.acme.environment_id, "eve"))
+    record = stores.run(stores.database.users.account_named(stores.acme.environment_id, "eve"))
     assert record is not None
     assert record.user == users[outcomes.index(None)]
 
@@ -93,7 +93,7 @@ async def failing(stores: Stores, now: float = 0) -> bool:
 
 
 def locked_until(stores: Stores) -> int | None:
-    record = stores.run(stores.database.users.sign_in_record(stores.acme.environment_id, "ann"))
+    record = stores.run(stores.database.users.account_named(stores.acme.environment_id, "ann"))
     assert record is not None
     return record.locked_until
 
@@ -108,6 +108,13 @@ def test_failed_sign_ins(stores: Stores) -> None:
     assert locked_until(stores) == at(600)
     assert not stores.run(users.signed_in(stores.ann, now=at(599.999)))
     assert stores.run(users.signed_in(stores.ann, now=at(600)))
+    assert locked_until(stores) is None
+
+
+def test_a_provider_s_word_is_not_kept_out_by_a_lock(stores: Stores) -> None:
+    for _ in range(5):
+        stores.run(failing(stores))
+    assert stores.run(stores.database.users.signed_in(stores.ann, now=at(1), locked_too=True))
     assert locked_until(stores) is None
 
 
@@ -130,23 +137,16 @@ def test_a_right_guess_among_fifty_wrong_ones(stores: Stores) -> None:
     assert stores.gather([*guesses, right])[-1] is False
 
 
-def test_password_and_activity_end_sessions(stores: Stores) -> None:
+def test_activity_ends_sessions(stores: Stores) -> None:
     users, where = stores.database.users, stores.acme.environment_id
-    for _ in range(5):
-        stores.run(failing(stores))
-    assert stores.run(users.set_password(where, "ANN", "another hash"))
-    record = stores.run(users.sign_in_record(where, "ann"))
-    assert record is not None
-    assert (record.password_hash, record.locked_until, record.user.session_epoch) == ("another hash", None, 1)
-    assert stores.run(users.set_active(where, "ann", active=False))
+    assert stores.run(users.set_active(where, "ANN", active=False))
     assert not stores.run(users.signed_in(stores.ann, now=at(0)))
     user = stores.run(users.user(where, stores.ann.user_id))
     assert user is not None
-    assert (user.is_active, user.session_epoch) == (False, 2)
+    assert (user.is_active, user.session_epoch) == (False, 1)
     assert stores.run(users.set_active(where, "ann", active=True))
     assert stores.run(users.signed_in(stores.ann, now=at(0)))
-    for change in (users.set_password(where, "nobody", "x"), users.set_active(where, "nobody", active=True)):
-        assert not stores.run(change)
+    assert not stores.run(users.set_active(where, "nobody", active=True))
 
 
 def test_application(stores: Stores) -> None:

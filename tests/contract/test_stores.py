@@ -51,7 +51,7 @@ def test_what_no_text_can_hold_names_nothing(stores: Stores) -> None:
     good = stores.app.client_id
     asked = [database.applications.application(acme, client_id) for client_id in ("\0", good, f"{good}\0", good)]
     assert [found is None for found in stores.gather(asked)] == [True, False, True, False]
-    assert stores.run(database.users.sign_in_record(acme, "ann\0")) is None
+    assert stores.run(database.users.account_named(acme, "ann\0")) is None
 
 
 def test_redeem(stores: Stores) -> None:
@@ -209,7 +209,15 @@ def test_sessions_of_people(stores: Stores, origin: SessionOrigin) -> None:
     sessions, row_id = stores.database.sessions, stores.ids.next(at(0))
     environment_id = stores.acme.environment_id
     opened = sessions.open_session(
-        environment_id, row_id, user=stores.ann, origin=origin, salt=b"s" * 32, now=at(0), limits=limits()
+        environment_id,
+        row_id,
+        user=stores.ann,
+        origin=origin,
+        salt=b"s" * 32,
+        now=at(0),
+        limits=limits(),
+        address="192.0.2.1",
+        agent="a browser",
     )
     stores.run(opened)
     session = stores.run(sessions.session(environment_id, row_id, 0))

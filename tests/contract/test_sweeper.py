@@ -43,6 +43,8 @@ def test_nothing_alive_is_removed(stores: Stores) -> None:
         salt=b"s" * 32,
         now=at(0),
         limits=limits(),
+        address="192.0.2.1",
+        agent="a browser",
     )
     stores.run(opened)
     for seconds in (0, 119, HOUR - 1):

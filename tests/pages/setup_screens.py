@@ -52,12 +52,6 @@ def _first_deletion(path: str) -> Screen:
     return screen
 
 
-def _not_allowed(page: Page, site: Site) -> None:
-    page.goto(site.url + SETUP)
-    sign_in(page, "bob")
-    page.get_by_role("heading", name=words(page, "This page is for administrators")).wait_for()
-
-
 SETUP_SCREENS: dict[str, Screen] = {
     "setup-list": at(""),
     "setup-type": at("/new"),
@@ -76,5 +70,4 @@ SETUP_SCREENS: dict[str, Screen] = {
     "setup-key-delete": _first_deletion("/{machine}/keys"),
     "setup-copy": at("/{app}/copy"),
     "setup-delete": at("/{app}/delete"),
-    "setup-not-allowed": _not_allowed,
 }

@@ -10,8 +10,9 @@ import pytest
 from tests.admin_calls import APPLICATIONS, AUDIT, JSON, MINE, NEW, caller, error
 from tests.browser import PASSWORD, World, a_world
 
+from workgate.web.api.operations import LARGEST_JSON
 from workgate.web.api.reading import LONGEST_PARAMETER
-from workgate.web.api.routes import ADMIN_PATH, LARGEST_JSON, OPERATIONS
+from workgate.web.api.routes import ADMIN_PATH, OPERATIONS
 
 
 @pytest.fixture(scope="module")

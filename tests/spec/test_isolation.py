@@ -205,7 +205,7 @@ def test_state_of_a_user(rooms: dict[str, Room]) -> None:
     for _ in range(5):
         assert preview.http().post(LOGIN, data={"username": "eve", "password": "wrong"}).status_code == 401
     assert acme.http().post(LOGIN, data={"username": "eve", "password": PASSWORD}).status_code == 200
-    stand_in.run(administration.set_password(preview.environment, "eve", "another good password"))
+    stand_in.set_password(preview.environment, "eve", "another good password")
     stand_in.run(administration.set_active(preview.environment, "eve", active=False))
     assert acme.world.works(sessions["acme"], acme.environment)
     assert not preview.world.works(sessions["preview"], preview.environment)

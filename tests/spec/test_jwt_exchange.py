@@ -243,7 +243,7 @@ def test_what_ends_an_exchanged_session(world: World) -> None:
     assert not world.works(session)
 
     session = open_session(robot)
-    run(workgate.administration.set_password(acme, "ann", "another good password"))
+    world.stand_in.set_password(acme, "ann", "another good password")
     assert not world.works(session)
 
     session = open_session(robot)

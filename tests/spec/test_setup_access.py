@@ -1,9 +1,13 @@
 """Who reaches the setup pages: administrators of the same environment, with forms of their own sign-in."""
 
+import re
+
 import httpx
 import pytest
 from tests.administering import FORM, SETUP, create, multipart, new_app, png, problem_of
 from tests.browser import Browser, World, at_once, authorize_params, form_fields
+
+from workgate.domain.audit import AuditEvent
 
 PATHS = [
     ("GET", ""),
@@ -65,8 +69,14 @@ def test_only_administrators(shared: World, method: str, path: str) -> None:
     own = form_fields(bob.http.get("/").text, "/logout")["csrf"]
     answer = ask(bob, method, address(shared, path), own)
     assert answer.status_code == 403
-    assert "This page is for administrators" in answer.text
+    assert "Only administrators can open this page" in answer.text
     assert everything(shared) == before
+    reference = re.search(r'class="reference">([^<]+)<', answer.text)
+    assert reference is not None
+    database = shared.stand_in.workgate.database
+    shared.stand_in.run(database.engine.flush())
+    (tried,) = shared.stand_in.run(database.audit.by_reference(reference.group(1)))
+    assert (tried.event, tried.actor) == (AuditEvent.ADMINISTRATION_REFUSED, shared.bob.user_id)
 
 
 @pytest.mark.spec("OWASP ASVS", "V3.5", "every form of setup has an anti-CSRF value, bound to the session")

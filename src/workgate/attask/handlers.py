@@ -15,9 +15,11 @@ from workgate.domain.accounts import Environment, Session, SessionOrigin
 from workgate.domain.ids import ObjectId
 from workgate.domain.objects import Condition, ObjectQuery
 from workgate.domain.ports import ObjectStore, StoreUnavailable, UserStore
+from workgate.oauth.errors import Fault
 from workgate.ops.telemetry import described, log_refusal
 from workgate.service.environments import EnvironmentDirectory
-from workgate.service.sessions import SessionService, SignedIn, SignInLimited, SignInRefused
+from workgate.service.sessions import SessionService
+from workgate.service.signing_in import Arrival, MoreToDo, SignedIn, SigningIn, SignInLimited, SignInRefused
 
 _Answer = tuple[Payload, asgi.Headers]
 
@@ -30,12 +32,14 @@ class AttaskApp:
         *,
         directory: EnvironmentDirectory,
         sessions: SessionService,
+        signing_in: SigningIn,
         users: UserStore,
         objects: ObjectStore,
         largest_body: int,
     ) -> None:
         self._directory = directory
         self._sessions = sessions
+        self._signing_in = signing_in
         self._users = users
         self._objects = objects
         self._largest_body = largest_body
@@ -62,6 +66,8 @@ class AttaskApp:
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         environment = await self._directory.by_host(asgi.host(scope))
         if environment is None:
+            if self._directory.central_host(asgi.host(scope)) is not None:
+                raise ApiError(ApiFault.NOT_FOUND, Fault.CENTRAL_HOST.description)
             raise ApiError(ApiFault.NOT_FOUND, "No organisation has this address: check its domain and lane.")
         call = await read_call(scope, receive, self._largest_body)
         if not call.segments:
@@ -142,18 +148,20 @@ class AttaskApp:
         return lambda user_id: self._users.user(environment.environment_id, user_id)
 
     async def _login(self, scope: Scope, environment: Environment, call: Call) -> _Answer:
-        outcome = await self._sessions.sign_in(
-            environment,
+        agent = asgi.header(scope, b"user-agent") or ""
+        outcome = await self._signing_in.by_password(
+            Arrival(environment=environment, address=asgi.address(scope), agent=agent),
             username=call.one("username") or "",
             password=call.one("password") or "",
             origin=SessionOrigin.API,
-            address=asgi.address(scope),
         )
         match outcome:
             case SignedIn(token, session):
                 session_id = token.reveal()
                 data = login_data(environment, session, session_id)
                 return {"data": data}, _cookie(scope, call, session_id, environment.session_idle_seconds)
+            case MoreToDo():
+                raise AssertionError("a program was asked for a further step")
             case SignInRefused(reference):
                 raise ApiError(
                     ApiFault.NOT_SIGNED_IN,

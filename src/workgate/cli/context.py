@@ -14,8 +14,9 @@ from workgate.crypto.keys import KeyRingError, UnknownKeyError
 from workgate.domain.accounts import Environment
 from workgate.domain.ports import AlreadyExists, StoreUnavailable
 from workgate.domain.problems import Problem
+from workgate.opening import SystemClock
 from workgate.ops.settings import Settings, load_settings
-from workgate.server import SystemClock, Workgate
+from workgate.server import Workgate
 
 T = TypeVar("T")
 Database = Annotated[

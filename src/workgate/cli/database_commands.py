@@ -12,8 +12,8 @@ import typer
 from workgate.cli.context import FAILURES, AsJson, Database, fail, settings_for, show
 from workgate.domain.ids import Milliseconds
 from workgate.domain.problems import Problem
+from workgate.opening import SystemClock, open_database
 from workgate.ops.settings import Settings
-from workgate.server import SystemClock, open_database
 from workgate.storage.migrate import HEAD, Schema, embedded_schema
 from workgate.storage.migrate import migrate as migrate_embedded
 

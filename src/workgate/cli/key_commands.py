@@ -8,7 +8,8 @@ import typer
 from workgate.cli.context import FAILURES, AsJson, Database, fail, run, settings_for, show
 from workgate.domain.ids import Milliseconds
 from workgate.domain.problems import Problem
-from workgate.server import Workgate, key_file
+from workgate.opening import key_file
+from workgate.server import Workgate
 from workgate.storage.keyfile import KeyFile
 
 keys = typer.Typer(no_args_is_help=True)

@@ -12,9 +12,10 @@ import typer
 from workgate.cli.context import Database, complain, fail, settings_for
 from workgate.crypto.keys import KeyRingError
 from workgate.domain.ports import StoreUnavailable
+from workgate.opening import SystemClock
 from workgate.ops.settings import Settings
 from workgate.ops.telemetry import configure_logging
-from workgate.server import SystemClock, Workgate, server_for
+from workgate.server import Workgate, server_for
 from workgate.serving import listen, listen_together
 from workgate.supervisor import Supervisor
 

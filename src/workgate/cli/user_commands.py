@@ -9,7 +9,6 @@ import typer
 from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, fail, run, show
 from workgate.server import Workgate
 from workgate.service.acting import OPERATOR
-from workgate.signin.password import SHORTEST_PASSWORD
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -58,15 +57,18 @@ def set_password(
     lane: Lane = "my",
     password: Password = None,
     password_stdin: PasswordStdin = False,
+    any_password: Annotated[
+        bool, typer.Option("--any-password", help="Even one that the environment's policy does not take.")
+    ] = False,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a user another password; every session of the user ends."""
+    """Give a user another password, which the policy must take; every session of the user ends."""
     secret = _password(password, password_stdin)
 
     async def work(workgate: Workgate) -> None:
         environment = await environment_of(workgate, org, lane)
-        await workgate.administration.set_password(environment, username, secret)
+        await workgate.password_desk.set_by_operator(environment, username, secret, any_password=any_password)
 
     run(database, work)
     show(as_json, {"username": username}, f"{username} has another password; all sessions ended")
@@ -122,7 +124,7 @@ def _password(password: str | None, from_stdin: bool) -> str:
     if from_stdin:
         fail("give the password with --password or with --password-stdin, not both")
     if password is None and sys.stdin.isatty():
-        return getpass.getpass(f"Password ({SHORTEST_PASSWORD} characters or more): ")
+        return getpass.getpass("Password: ")
     if password is None:
         fail("give the password with --password or with --password-stdin")
     return password

@@ -31,6 +31,8 @@ class TokenKind(Enum):
     CODE = "wgc_"
     REFRESH = "wgr_"
     SESSION = "wgs_"
+    LINK = "wgl_"
+    STATE = "wgq_"
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix

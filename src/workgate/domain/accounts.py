@@ -52,19 +52,6 @@ class User(NamedTuple):
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInRecord:
-    """What checking a password needs to know of a user."""
-
-    user: User
-    password_hash: str | None
-    locked_until: Milliseconds | None
-
-    def __repr__(self) -> str:
-        """Leave the hash out of tracebacks and logs."""
-        return f"SignInRecord(user={self.user.user_id}, locked_until={self.locked_until})"
-
-
 class SessionOrigin(StrEnum):
     """How a session was opened."""
 

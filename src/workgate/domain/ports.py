@@ -10,11 +10,12 @@ None-able result say what the caller must do with each outcome.
 from collections.abc import Sequence
 from typing import Protocol
 
-from workgate.domain.accounts import Environment, Session, SessionLimits, SessionOrigin, SignInRecord, User
+from workgate.domain.accounts import Environment, Session, SessionLimits, SessionOrigin, User
 from workgate.domain.audit import AuditFilter, AuditNote, AuditPage, AuditRecord
 from workgate.domain.ids import ClientId, EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.oauth import Application, ApplicationKey, Authorization, ClientSecret, Connection, ConnectionCount
 from workgate.domain.objects import ObjectQuery, StoredObject
+from workgate.domain.signing_in import Account
 
 
 class StoreUnavailable(Exception):
@@ -51,8 +52,11 @@ class UserStore(Protocol):
     async def user(self, environment_id: EnvironmentId, user_id: ObjectId) -> User | None:
         """Find one by ID."""
 
-    async def sign_in_record(self, environment_id: EnvironmentId, username: str) -> SignInRecord | None:
-        """Find what checking a password needs; None: nobody has that user name."""
+    async def account_named(self, environment_id: EnvironmentId, username: str) -> Account | None:
+        """Find what signing in needs to know; None: nobody has that user name."""
+
+    async def account(self, environment_id: EnvironmentId, user_id: ObjectId) -> Account | None:
+        """The same by ID."""
 
     async def create_user(self, user: User, password_hash: str | None, now: Milliseconds) -> None:
         """Create one. Raises ``AlreadyExists`` if the user name is taken."""
@@ -60,11 +64,8 @@ class UserStore(Protocol):
     async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
         """Count a wrong password; True: this was the one that locked the account."""
 
-    async def signed_in(self, user: User, *, now: Milliseconds) -> bool:
-        """Reset the count. False: the account was locked or disabled meanwhile, so refuse the sign-in."""
-
-    async def set_password(self, environment_id: EnvironmentId, username: str, password_hash: str) -> bool:
-        """Change the password and end every session of the user; False: nobody has that user name."""
+    async def signed_in(self, user: User, *, now: Milliseconds, locked_too: bool = False) -> bool:
+        """Reset the count, and the lock if ``locked_too``. False: meanwhile locked or disabled: refuse the sign-in."""
 
     async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
         """Disable or enable a user, ending every session; False: nobody has that user name."""
@@ -80,14 +81,17 @@ class ApplicationStore(Protocol):
     async def application(
         self, environment_id: EnvironmentId, client_id: str, *, version: int | None = None
     ) -> Application | None:
-        """Find one by its client_id; None: there is none in this environment.
+        """Find one by its client_id, own or installed; None: there is none in this environment.
 
         With the ``registry_version`` that the caller has just read of something else, one that was remembered
         under that version is as good as a read; only when its secrets were last used may be older.
         """
 
     async def applications(self, environment_id: EnvironmentId) -> Sequence[Application]:
-        """List them, oldest first."""
+        """List the environment's own, oldest first."""
+
+    async def installed(self, environment_id: EnvironmentId) -> Sequence[Application]:
+        """List those that it installed and others own, oldest first. Only ``central.CentralStore`` changes these."""
 
     async def spa_redirect_uris(self, environment_id: EnvironmentId) -> tuple[str, ...]:
         """Give the redirect URIs of all single page applications, as they are at this moment."""
@@ -103,7 +107,7 @@ class ApplicationStore(Protocol):
         """Write every field but type, time of creation and secrets, and the logo or its absence; False: not there."""
 
     async def delete_application(self, environment_id: EnvironmentId, client_id: str, *, record: AuditRecord) -> bool:
-        """Delete one: its codes, tokens and sessions are worth nothing from now on; False: not there."""
+        """Delete one: its codes, tokens and sessions are worth nothing anywhere from now on; False: not there."""
 
     async def add_secret(
         self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret, *, record: AuditRecord
@@ -295,8 +299,10 @@ class SessionStore(Protocol):
         salt: bytes,
         now: Milliseconds,
         limits: SessionLimits,
+        address: str,
+        agent: str,
     ) -> None:
-        """Open a session that a person signed in for."""
+        """Open a session that a person signed in for, from an address and by a program that names itself ``agent``."""
 
     async def touch(self, session: Session, now: Milliseconds) -> None:
         """Note that a session, and the authorization it belongs to, was used now."""

@@ -13,8 +13,8 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LONGEST_REASON = 1000
 _CLIENT_ID = re.compile(r"[0-9a-f]{32}")
 # A careless client sends a token or a secret where something else belongs, and a reason quotes what came. Codes,
-# sessions, refresh tokens, client secrets and verifiers all have more than 40 characters without a break.
-_SECRET = re.compile(r"wg[crs]_[\w-]*|[\w-]{40,}", re.ASCII)
+# sessions, refresh tokens, mailed links, client secrets and verifiers all have more than 40 characters without a break.
+_SECRET = re.compile(r"wg[crsl]_[\w-]*|[\w-]{40,}", re.ASCII)
 
 
 class AuditLog:

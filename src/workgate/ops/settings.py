@@ -50,6 +50,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     client_failures: Annotated[int, Meta(ge=1, description="refused requests a minute of a client at an address")] = 120
     applications_per_environment: Annotated[int, Meta(ge=1, description="how many may be registered")] = 10
     audit_days: Annotated[int, Meta(ge=1, description="how long audit records are kept")] = 90
+    smtp_url: Annotated[
+        str | None, Meta(description="smtp://user:password@host:587 (STARTTLS) or smtps://…, through which mail goes")
+    ] = None
+    mail_folder: Annotated[str | None, Meta(description="a folder where mail lands, instead of being sent")] = None
+    mail_from: Annotated[str, Meta(description="the sender of mail")] = "Workgate <workgate@localhost>"
+    mail_origin: Annotated[
+        str | None, Meta(description="what links in mail begin with, as https://{domain}.{lane}.acme.example")
+    ] = None
+    sso_private_addresses: Annotated[
+        bool, Meta(description="whether identity providers may be at http:// or in a private network")
+    ] = False
     drain_seconds: Annotated[
         int, Meta(ge=0, le=600, description="how long a node that was told to stop goes on serving")
     ] = 0

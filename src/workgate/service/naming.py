@@ -36,9 +36,11 @@ class Naming:
         text = text.strip()
         if not 0 < len(text) <= LONGEST_USERNAME:
             return None
-        record = await self._users.sign_in_record(environment.environment_id, text)
+        record = await self._users.account_named(environment.environment_id, text)
         return await self.user(environment, text.lower()) if record is None else record.user
 
     async def applications(self, environment: Environment) -> Mapping[str, Application]:
         """Give the applications that there are, by client_id; what was deleted has no name any more."""
-        return {found.client_id: found for found in await self._applications.applications(environment.environment_id)}
+        own = await self._applications.applications(environment.environment_id)
+        installed = await self._applications.installed(environment.environment_id)
+        return {found.client_id: found for found in (*own, *installed)}

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, exists, insert, select, update
 
-from workgate.domain.accounts import Environment, SignInRecord, User, username_key
+from workgate.domain.accounts import Environment, User, username_key
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId
 from workgate.domain.oauth import AuthorizationStatus
+from workgate.domain.signing_in import Account
 from workgate.storage.engine import Change, Engine, Row, given
-from workgate.storage.schema import authorizations, environments, installation, sessions, users
+from workgate.storage.schema import authorizations, environments, installation, second_factors, sessions, users
 from workgate.storage.windows import in_windows
 
 _ENVIRONMENT_COLUMNS = [
@@ -37,6 +38,12 @@ USER_COLUMNS = [
         "is_active",
         "session_epoch",
     )
+]
+_ACCOUNT_COLUMNS = [
+    *(users.c[name] for name in ("password_hash", "locked_until", "sso_only", "password_set_at")),
+    exists()
+    .where(second_factors.c.environment_id == users.c.environment_id, second_factors.c.user_id == users.c.user_id)
+    .label("has_second_factor"),
 ]
 _this_user = (users.c.environment_id == given(users.c.environment_id)) & (users.c.user_id == given(users.c.user_id))
 _this_name = (users.c.environment_id == given(users.c.environment_id)) & (
@@ -137,9 +144,9 @@ class SqlUserStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._by_id = engine.prepare(select(*USER_COLUMNS).where(_this_user))
-        self._for_sign_in = engine.prepare(
-            select(*USER_COLUMNS, users.c.password_hash, users.c.locked_until).where(_this_name)
-        )
+        account = select(*USER_COLUMNS, *_ACCOUNT_COLUMNS)
+        self._account_named = engine.prepare(account.where(_this_name))
+        self._account = engine.prepare(account.where(_this_user))
         self._create = engine.prepare(insert(users))
         fails = users.c.failed_sign_ins + 1
         locks = fails >= bindparam("tries")
@@ -153,17 +160,14 @@ class SqlUserStore:
             )
             .returning(users.c.locked_until)
         )
-        self._signed_in = engine.prepare(
+        signed_in = (
             update(users)
-            .where(_this_user, users.c.is_active.is_(True), unlocked)
+            .where(_this_user, users.c.is_active.is_(True))
             .values(failed_sign_ins=0, locked_until=None, last_sign_in_at=given(users.c.last_sign_in_at, "now"))
         )
+        self._signed_in = engine.prepare(signed_in.where(unlocked))
+        self._signed_in_locked_too = engine.prepare(signed_in)
         ended = {"session_epoch": users.c.session_epoch + 1}
-        self._set_password = engine.prepare(
-            update(users)
-            .where(_this_name)
-            .values(password_hash=given(users.c.password_hash, "hash"), failed_sign_ins=0, locked_until=None, **ended)
-        )
         self._set_active = engine.prepare(
             update(users).where(_this_name).values(is_active=given(users.c.is_active, "active"), **ended)
         )
@@ -174,25 +178,18 @@ class SqlUserStore:
         rows = await self._engine.fetch(self._by_id, values)
         return user_from(rows[0]) if rows else None
 
-    async def sign_in_record(self, environment_id: EnvironmentId, username: str) -> SignInRecord | None:
-        """Find what checking a password needs; see the port."""
-        rows = await self._engine.fetch(self._for_sign_in, _named(environment_id, username))
-        if not rows:
-            return None
-        *user, password_hash, locked_until = rows[0]
-        return SignInRecord(user=user_from(tuple(user)), password_hash=password_hash, locked_until=locked_until)
+    async def account_named(self, environment_id: EnvironmentId, username: str) -> Account | None:
+        """Find what signing in needs to know; see the port."""
+        return _account_from(await self._engine.fetch(self._account_named, _named(environment_id, username)))
+
+    async def account(self, environment_id: EnvironmentId, user_id: ObjectId) -> Account | None:
+        """The same by ID; see the port."""
+        values = {"environment_id": environment_id, "user_id": user_id}
+        return _account_from(await self._engine.fetch(self._account, values))
 
     async def create_user(self, user: User, password_hash: str | None, now: Milliseconds) -> None:
         """Create one; see the port."""
-        values = {column.name: getattr(user, column.name) for column in USER_COLUMNS} | {
-            "username_key": username_key(user.username),
-            "password_hash": password_hash,
-            "failed_sign_ins": 0,
-            "locked_until": None,
-            "last_sign_in_at": None,
-            "created_at": now,
-        }
-        await self._engine.apply(Change(((self._create, values),)))
+        await self._engine.apply(Change(((self._create, new_user_values(user, password_hash, now)),)))
 
     async def failed_sign_in(self, user: User, *, now: Milliseconds, tries: int, lock_until: Milliseconds) -> bool:
         """Count a wrong password; see the port."""
@@ -200,19 +197,38 @@ class SqlUserStore:
         rows = await self._engine.apply(Change(((self._failed, values),)))
         return rows is not None and rows[0][0] is not None
 
-    async def signed_in(self, user: User, *, now: Milliseconds) -> bool:
+    async def signed_in(self, user: User, *, now: Milliseconds, locked_too: bool = False) -> bool:
         """Reset the count; see the port."""
-        return await self._engine.apply(Change(((self._signed_in, {"now": now, **_key(user)}),))) is not None
-
-    async def set_password(self, environment_id: EnvironmentId, username: str, password_hash: str) -> bool:
-        """Change the password; see the port."""
-        values = {"hash": password_hash, **_named(environment_id, username)}
-        return await self._engine.apply(Change(((self._set_password, values),))) is not None
+        statement = self._signed_in_locked_too if locked_too else self._signed_in
+        return await self._engine.apply(Change(((statement, {"now": now, **_key(user)}),))) is not None
 
     async def set_active(self, environment_id: EnvironmentId, username: str, *, active: bool) -> bool:
         """Disable or enable; see the port."""
         values = {"active": active, **_named(environment_id, username)}
         return await self._engine.apply(Change(((self._set_active, values),))) is not None
+
+
+def new_user_values(user: User, password_hash: str | None, now: Milliseconds) -> dict[str, object]:
+    """The columns of a new user's row."""
+    return {column.name: getattr(user, column.name) for column in USER_COLUMNS} | {
+        "username_key": username_key(user.username),
+        "password_hash": password_hash,
+        "failed_sign_ins": 0,
+        "locked_until": None,
+        "last_sign_in_at": None,
+        "created_at": now,
+        "sso_only": False,
+        "password_set_at": None if password_hash is None else now,
+    }
+
+
+def _account_from(rows: Sequence[Row]) -> Account | None:
+    if not rows:
+        return None
+    *user, password_hash, locked_until, sso_only, password_set_at, has_second_factor = rows[0]
+    return Account(
+        user_from(tuple(user)), password_hash, locked_until, bool(sso_only), password_set_at, bool(has_second_factor)
+    )
 
 
 def _key(user: User) -> dict[str, object]:

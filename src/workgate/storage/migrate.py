@@ -14,7 +14,7 @@ from workgate.domain.ids import Milliseconds
 from workgate.domain.ports import StoreUnavailable
 from workgate.storage.sqlite import connect
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision; a test compares it with Alembic's own answer."""
 
 

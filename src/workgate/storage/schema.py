@@ -19,7 +19,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
+from sqlalchemy.sql import ColumnElement
 
 metadata = MetaData(
     naming_convention={
@@ -45,6 +48,8 @@ installation = _table(
     _required("created_at", BigInteger),
     # The oldest revision whose program can work with this schema: nodes of the release before go on serving.
     Column("compatible_with", String(32), nullable=False, server_default="0001"),
+    # Counts the changes of applications that are available to every organisation.
+    Column("central_version", BigInteger, nullable=False, server_default="0"),
 )
 
 environments = _table(
@@ -79,8 +84,11 @@ users = _table(
     Column("locked_until", BigInteger),
     Column("last_sign_in_at", BigInteger),
     _required("created_at", BigInteger),
+    Column("sso_only", Boolean, nullable=False, server_default=false()),
+    Column("password_set_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "user_id"),
     UniqueConstraint("environment_id", "username_key"),
+    Index("ix_users_email", "environment_id", "email"),
 )
 
 applications = _table(
@@ -103,7 +111,23 @@ applications = _table(
     Column("logo_type", String(32)),
     Column("logo", LargeBinary),
     _required("created_at", BigInteger),
+    # The operator made it available to every organisation; and where one installed it, whose it is.
+    Column("is_central", Boolean, nullable=False, server_default=false()),
+    Column("owner_environment_id", BigInteger),
     PrimaryKeyConstraint("environment_id", "client_id"),
+    Index("ix_applications_central", "client_id", sqlite_where=text("is_central"), postgresql_where=text("is_central")),
+    Index(
+        "ix_applications_owner",
+        "owner_environment_id",
+        "client_id",
+        sqlite_where=text("owner_environment_id IS NOT NULL"),
+        postgresql_where=text("owner_environment_id IS NOT NULL"),
+    ),
+)
+
+# What is remembered of an environment's applications holds as long as this is the same.
+registry_version: ColumnElement[int] = (environments.c.registry_version + installation.c.central_version).label(
+    "registry_version"
 )
 
 application_secrets = _table(
@@ -181,7 +205,127 @@ sessions = _table(
     _required("last_seen_at", BigInteger),
     _required("idle_seconds", Integer),
     _required("absolute_expires_at", BigInteger),
+    # From where, for the person to recognise it: of sessions that somebody signed in for.
+    Column("address", String(64)),
+    Column("agent", String(200)),
     PrimaryKeyConstraint("environment_id", "row_id", "slot"),
+    Index(
+        "ix_sessions_person",
+        "environment_id",
+        "user_id",
+        sqlite_where=Column("client_id").is_(None),
+        postgresql_where=Column("client_id").is_(None),
+    ),
+)
+
+# How people sign in to an environment, as JSON; without a row, by the defaults.
+sign_in_rules = _table(
+    "sign_in_rules",
+    Column("environment_id", BigInteger, primary_key=True, autoincrement=False),
+    _required("rules", Text),
+)
+
+identity_providers = _table(
+    "identity_providers",
+    _required("environment_id", BigInteger),
+    _required("provider_id", BigInteger),
+    _required("kind", String(8)),
+    _required("name", String(64)),
+    _required("enabled", Boolean),
+    _required("settings", Text),
+    Column("sealed_secret", LargeBinary),
+    _required("created_at", BigInteger),
+    # When a test sign-in last showed that it works as it is set up.
+    Column("tested_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "provider_id"),
+)
+
+# Whom a provider's subject stands for.
+federated_users = _table(
+    "federated_users",
+    _required("environment_id", BigInteger),
+    _required("provider_id", BigInteger),
+    _required("subject", String(255)),
+    _required("user_id", String(32)),
+    _required("created_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "provider_id", "subject"),
+    Index("ix_federated_users_user", "environment_id", "user_id"),
+)
+
+# Sign-ins that went to a provider and are expected back, once. What they prove is derived from the salt.
+sign_in_requests = _table(
+    "sign_in_requests",
+    _required("environment_id", BigInteger),
+    _required("request_id", BigInteger),
+    _required("provider_id", BigInteger),
+    _required("purpose", String(16)),
+    _required("target", Text),
+    _required("browser", LargeBinary),
+    _required("salt", LargeBinary),
+    _required("key_id", Integer),
+    _required("expires_at", BigInteger),
+    # What a SAML response told, until this browser comes for it.
+    Column("arrived", Text),
+    PrimaryKeyConstraint("environment_id", "request_id"),
+)
+
+# A SAML assertion works once, and so does what a passkey was asked: what was used, until it would have expired anyway.
+used_assertions = _table(
+    "used_assertions",
+    _required("environment_id", BigInteger),
+    _required("expires_at", BigInteger),
+    _required("digest", LargeBinary),
+    PrimaryKeyConstraint("environment_id", "expires_at", "digest"),
+)
+
+password_history = _table(
+    "password_history",
+    _required("environment_id", BigInteger),
+    _required("user_id", String(32)),
+    _required("set_at", BigInteger),
+    _required("password_hash", Text),
+    PrimaryKeyConstraint("environment_id", "user_id", "set_at"),
+)
+
+# Links that were mailed to somebody: to set a forgotten password, or the first one.
+mailed_links = _table(
+    "mailed_links",
+    _required("environment_id", BigInteger),
+    _required("link_id", BigInteger),
+    _required("user_id", String(32)),
+    _required("purpose", String(16)),
+    _required("salt", LargeBinary),
+    _required("key_id", Integer),
+    _required("expires_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "link_id"),
+    Index("ix_mailed_links_user", "environment_id", "user_id"),
+)
+
+second_factors = _table(
+    "second_factors",
+    _required("environment_id", BigInteger),
+    _required("user_id", String(32)),
+    _required("factor_id", BigInteger),
+    _required("kind", String(8)),
+    _required("name", String(64)),
+    # A passkey's credential ID, and its public key with what goes with it; an authenticator's sealed secret.
+    Column("credential_id", String(1400)),
+    Column("settings", Text),
+    Column("sealed_secret", LargeBinary),
+    # The time step, or the signature counter, that was used last: it only grows.
+    _required("last_step", BigInteger),
+    _required("created_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    PrimaryKeyConstraint("environment_id", "user_id", "factor_id"),
+    UniqueConstraint("environment_id", "credential_id"),
+)
+
+recovery_codes = _table(
+    "recovery_codes",
+    _required("environment_id", BigInteger),
+    _required("user_id", String(32)),
+    _required("digest", LargeBinary),
+    PrimaryKeyConstraint("environment_id", "user_id", "digest"),
 )
 
 objects = _table(

@@ -12,7 +12,7 @@ from workgate.domain.oauth import ApplicationType, AuthorizationStatus
 from workgate.domain.oauth import rotates as tokens_rotate
 from workgate.storage.accounts import USER_COLUMNS, user_from
 from workgate.storage.engine import Engine, given
-from workgate.storage.schema import applications, authorizations, environments, installation, users
+from workgate.storage.schema import applications, authorizations, environments, installation, registry_version, users
 from workgate.storage.schema import sessions as table
 
 _COLUMNS = (
@@ -49,12 +49,12 @@ def open_session(**known: ColumnElement[Any]) -> Insert:
     """The statement that puts a session in its slot, whoever sat there.
 
     Args:
-        known: columns that the operation knows otherwise than as a parameter of the column's name.
+        known: columns that the operation knows otherwise than as a parameter of the column's name, or besides.
     """
-    values = {name: known.get(name, given(table.c[name])) for name in _COLUMNS}
+    values = {name: given(table.c[name]) for name in _COLUMNS} | known
     values["slot"] = (values["sequence"] % literal_column(str(SESSION_SLOTS))).label("slot")
     statement = insert(table).values(values)  # both dialects write what follows alike
-    rest = {name: statement.excluded[name] for name in _COLUMNS if name not in _KEY}
+    rest = {name: statement.excluded[name] for name in values if name not in _KEY}
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=rest)
 
 
@@ -65,7 +65,14 @@ class SqlSessionStore:
         key = {name: table.c[name] for name in _KEY}
         self._read = engine.lookup(_read_session())
         self._open = engine.operation(
-            open_session(sequence=literal_column("0"), opened_at=_now, last_seen_at=_now, client_id=null()),
+            open_session(
+                sequence=literal_column("0"),
+                opened_at=_now,
+                last_seen_at=_now,
+                client_id=null(),
+                address=given(table.c.address),
+                agent=given(table.c.agent),
+            ),
             key={name: key[name] for name in ("environment_id", "row_id")},
         )
         self._touch = engine.operation(
@@ -128,6 +135,8 @@ class SqlSessionStore:
         salt: bytes,
         now: Milliseconds,
         limits: SessionLimits,
+        address: str,
+        agent: str,
     ) -> None:
         """Open a session that a person signed in for; see the port."""
         values = {
@@ -140,6 +149,8 @@ class SqlSessionStore:
             "now": now,
             "idle_seconds": limits.idle_seconds,
             "absolute_expires_at": limits.absolute_expires_at,
+            "address": address,
+            "agent": agent,
         }
         await self._open(values)
 
@@ -187,7 +198,7 @@ def _read_session() -> Select[Any]:
             authorizations.c.session_sequence,
             following.c.opened_at,
             applications.c.refresh_inactivity_seconds,
-            environments.c.registry_version,
+            registry_version,
         )
         .select_from(table)
         .join(

@@ -22,7 +22,16 @@ from sqlalchemy.sql import ColumnElement
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import ApplicationType, AuthorizationStatus
 from workgate.storage.engine import Engine, Values
-from workgate.storage.schema import applications, audit_events, authorizations, sessions, used_jwts
+from workgate.storage.schema import (
+    applications,
+    audit_events,
+    authorizations,
+    mailed_links,
+    sessions,
+    sign_in_requests,
+    used_assertions,
+    used_jwts,
+)
 from workgate.storage.windows import Walk
 
 _HOUR = 3_600_000
@@ -31,7 +40,7 @@ _MOST_WINDOWS = 20
 
 
 class Sweeper:
-    """Deletes expired sessions, authorizations, used JWTs and audit records in small windows.
+    """Deletes expired sessions, sign-ins under way, mailed links, used proofs and audit records in small windows.
 
     Args:
         engine: the database.
@@ -47,7 +56,10 @@ class Sweeper:
             for table, over in (
                 (sessions, _session_over()),
                 (authorizations, _authorization_over()),
+                (sign_in_requests, sign_in_requests.c.expires_at <= bindparam("now")),
                 (used_jwts, used_jwts.c.expires_at <= bindparam("jwt_expired")),
+                (mailed_links, mailed_links.c.expires_at <= bindparam("now")),
+                (used_assertions, used_assertions.c.expires_at <= bindparam("jwt_expired")),
                 (audit_events, audit_events.c.at < bindparam("audited_after")),
             )
         )

@@ -113,6 +113,11 @@ class StandIn:
         """Create a user; see ``Administration.create_user``."""
         return self.run(self.workgate.administration.create_user(environment, username, password=password, **more))
 
+    def set_password(self, environment: Environment, username: str, password: str) -> None:
+        """Give a user another password; see ``PasswordDesk.set_by_operator``."""
+        desk = self.workgate.password_desk
+        self.run(desk.set_by_operator(environment, username, password, any_password=True))
+
     def create_app(
         self,
         environment: Environment,

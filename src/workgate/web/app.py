@@ -1,19 +1,11 @@
 """The table of all routes: the OAuth endpoints, which clients call, and the pages, which people see."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Lifespan, Scope
 
-from workgate.crypto.tokens import Mint
-from workgate.domain.ids import Clock, Entropy
-from workgate.domain.ports import ApplicationStore, StoreUnavailable, UserStore
-from workgate.domain.texts import N_
 from workgate.oauth.metadata import (
     AUTHORIZE_PATH,
     CONSENT_PATH,
@@ -23,27 +15,9 @@ from workgate.oauth.metadata import (
     REVOKE_PATH,
     TOKEN_PATH,
 )
-from workgate.ops.audit import AuditLog
-from workgate.ops.telemetry import described, log_refusal
-from workgate.service.application_keys import ApplicationKeys
-from workgate.service.applications import Registry
-from workgate.service.audit_queries import AuditQueries
-from workgate.service.authorize import AuthorizeService
-from workgate.service.clients import ClientDesk
-from workgate.service.connections import Connections
-from workgate.service.environments import EnvironmentDirectory
-from workgate.service.jwt_exchange import JwtExchange
-from workgate.service.naming import Naming
-from workgate.service.sessions import SessionService
-from workgate.service.token_management import TokenManagement
-from workgate.service.tokens import TokenService
-from workgate.web.account import AccountPages, choose_language
-from workgate.web.audit import AuditPages
-from workgate.web.browser import Browsers, Visitor
-from workgate.web.connections import ConnectionPages
+from workgate.web.account_routes import account_routes
+from workgate.web.central import CentralHosts, CentralPages
 from workgate.web.consent import ConsentPages
-from workgate.web.entrance import Entrance
-from workgate.web.errors import ErrorStyle
 from workgate.web.oauth import (
     ClientEndpoint,
     MetadataEndpoint,
@@ -52,122 +26,12 @@ from workgate.web.oauth import (
     revoke_answer,
     token_answer,
 )
-from workgate.web.pages import LANGUAGE_PATH, SECURITY_HEADERS, STATIC_FOLDER, Pages
+from workgate.web.pages import SECURITY_HEADERS, STATIC_FOLDER
+from workgate.web.parts import WebParts
+from workgate.web.people_routes import people_routes
 from workgate.web.setup_routes import setup_routes
-from workgate.web.signin import LOGO_PATH, SIGN_IN_PATH, SIGN_OUT_PATH, SignInPages
-
-_Page = Callable[[Request, Visitor], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebParts:
-    """What the pages and the OAuth endpoints are made of."""
-
-    directory: EnvironmentDirectory
-    sessions: SessionService
-    authorize: AuthorizeService
-    desk: ClientDesk
-    tokens: TokenService
-    management: TokenManagement
-    exchange: JwtExchange
-    applications: ApplicationStore
-    users: UserStore
-    registry: Registry
-    application_keys: ApplicationKeys
-    connections: Connections
-    audit_queries: AuditQueries
-    naming: Naming
-    audit: AuditLog
-    mint: Mint
-    clock: Clock
-    entropy: Entropy
-    error_style: ErrorStyle
-
-
-class Site:
-    """Wraps pages: finds the visitor first, and turns what can go wrong into pages."""
-
-    def __init__(self, browsers: Browsers, pages: Pages) -> None:
-        self._browsers = browsers
-        self._pages = pages
-
-    def page(self, handler: _Page) -> Callable[[Request], Awaitable[Response]]:
-        """Make a route's endpoint of a page's handler."""
-
-        async def endpoint(request: Request) -> Response:
-            try:
-                visitor = await self._browsers.visitor(request)
-                if visitor is None:
-                    return self._no_environment(request)
-                return await handler(request, visitor)
-            except StoreUnavailable as error:
-                log_refusal(event="store_unavailable", error=str(error), path=request.scope["path"])
-                return self._unavailable(request)
-
-        return endpoint
-
-    async def not_found(self, request: Request, error: Exception) -> Response:
-        """Answer for an address that nothing lives at."""
-        del error
-        return self._pages.error(
-            request,
-            None,
-            status=404,
-            title=N_("There is no such page"),
-            text=N_("Nothing lives at this address."),
-            hint=N_("Check the address, or go to the start page."),
-            start=True,
-        )
-
-    async def wrong_method(self, request: Request, error: Exception) -> Response:
-        """Answer for a method that the page does not take."""
-        allowed = getattr(error, "headers", None) or {}
-        text = N_("It does not answer to this method.")
-        if request.method.isascii() and request.method.isalpha():
-            text = N_("It does not answer to {method}.", method=request.method)
-        return self._pages.error(
-            request,
-            None,
-            status=405,
-            title=N_("This page does not work that way"),
-            text=text,
-            hint=N_("Open it again from the start page or from the application."),
-            start=True,
-            headers=allowed,
-        )
-
-    async def failed(self, request: Request, error: Exception) -> Response:
-        """Answer for a mistake of ours."""
-        log_refusal(event="request_failed", error=described(error), path=request.scope["path"])
-        return self._pages.error(
-            request,
-            None,
-            status=500,
-            title=N_("Something went wrong on our side"),
-            text=N_("It was recorded. Nothing that you entered was used up."),
-            hint=N_("Try again in a moment."),
-        )
-
-    def _no_environment(self, request: Request) -> Response:
-        return self._pages.error(
-            request,
-            None,
-            status=404,
-            title=N_("No organisation has this address"),
-            text=N_("The address names an organisation or a lane that does not exist here."),
-            hint=N_("Check the first two parts of the address: organisation, then lane."),
-        )
-
-    def _unavailable(self, request: Request) -> Response:
-        return self._pages.error(
-            request,
-            None,
-            status=503,
-            title=N_("Workgate cannot answer at this moment"),
-            text=N_("Its database does not answer. Nothing was changed."),
-            hint=N_("Try again in a moment."),
-            headers={"Retry-After": "2"},
-        )
+from workgate.web.sign_in_routes import sign_in_routes
+from workgate.web.site import Frame
 
 
 class StaticAssets(StaticFiles):
@@ -182,20 +46,9 @@ class StaticAssets(StaticFiles):
         return response
 
 
-def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], Starlette]:
+def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], ASGIApp]:
     """Make the JSON endpoints by their paths, and the site of all pages."""
-    pages = Pages()
-    browsers = Browsers(
-        directory=parts.directory,
-        sessions=parts.sessions,
-        mint=parts.mint,
-        clock=parts.clock,
-        entropy=parts.entropy,
-    )
-    site = Site(browsers, pages)
-    consent = ConsentPages(authorize=parts.authorize, browsers=browsers, pages=pages)
-    signin = SignInPages(sessions=parts.sessions, applications=parts.applications, browsers=browsers, pages=pages)
-    account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
+    frame = Frame(parts)
     clients = {
         TOKEN_PATH: token_answer(parts.tokens),
         INTROSPECT_PATH: introspect_answer(parts.management),
@@ -207,40 +60,29 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         for path, answer in clients.items()
     }
     endpoints[METADATA_PATH] = MetadataEndpoint(parts.directory)
+    consent = ConsentPages(authorize=parts.authorize, sso=parts.sso, browsers=frame.browsers, pages=frame.pages)
     routes: list[BaseRoute] = [
-        Route(AUTHORIZE_PATH, site.page(consent.authorize), methods=["GET"]),
-        Route(CONSENT_PATH, site.page(consent.decide), methods=["POST"]),
-        Route(LOGO_PATH, site.page(account.logo), methods=["GET"]),
-        Route(SIGN_IN_PATH, site.page(signin.show), methods=["GET"]),
-        Route(SIGN_IN_PATH, site.page(signin.sign_in), methods=["POST"]),
-        Route(SIGN_OUT_PATH, site.page(signin.sign_out), methods=["POST"]),
-        Route("/signed-out", site.page(signin.signed_out), methods=["GET"]),
-        Route("/", site.page(account.home), methods=["GET"]),
-        *_account_routes(parts, site, browsers, pages),
-        Route(LANGUAGE_PATH, choose_language, methods=["GET"]),
-        *setup_routes(parts, browsers, pages, site.page),
+        Route(AUTHORIZE_PATH, frame.site.page(consent.authorize), methods=["GET"]),
+        Route(CONSENT_PATH, frame.site.page(consent.decide), methods=["POST"]),
+        *sign_in_routes(parts, frame),
+        *account_routes(parts, frame),
+        *setup_routes(parts, frame.browsers, frame.pages, frame.entrance),
+        *people_routes(parts, frame.browsers, frame.pages, frame.entrance),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
-    app = Starlette(
-        routes=routes,
-        exception_handlers={404: site.not_found, 405: site.wrong_method, 500: site.failed},
-        lifespan=lifespan,
-    )
+    app = Starlette(routes=routes, exception_handlers=frame.site.errors, lifespan=lifespan)
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
-    return endpoints, app
+    return endpoints, _with_central_hosts(app, parts, frame)
 
 
-def _account_routes(parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
-    """Connected applications and the audit log."""
-    entrance = Entrance(page=site.page, browsers=browsers, pages=pages, audit=parts.audit)
-    connections = ConnectionPages(
-        connections=parts.connections,
-        registry=parts.registry,
-        naming=parts.naming,
-        clock=parts.clock,
-        browsers=browsers,
-        pages=pages,
+def _with_central_hosts(app: ASGIApp, parts: WebParts, frame: Frame) -> ASGIApp:
+    """The site of organisations' hosts, and beside it that of central hosts."""
+    central = CentralPages(
+        service=parts.central_host,
+        directory=parts.directory,
+        applications=parts.applications,
+        browsers=frame.browsers,
+        pages=frame.pages,
     )
-    audit = AuditPages(queries=parts.audit_queries, naming=parts.naming, clock=parts.clock, pages=pages)
-    return [*connections.routes(entrance), *audit.routes(entrance)]
+    return CentralHosts(parts.directory, central=central.app(frame.site.errors, frame.site.unavailable), site=app)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from workgate.domain.accounts import Session, User
+from workgate.domain.accounts import User
 from workgate.domain.audit import AuditEvent, AuditFilter, AuditRecord
 from workgate.domain.ids import Clock, RowId
 from workgate.domain.oauth import Application
@@ -17,8 +17,7 @@ from workgate.service.audit_queries import AuditQueries, json_line
 from workgate.service.naming import Naming
 from workgate.web.audit_filters import Asked, read_filters
 from workgate.web.audit_words import EVENT_WORDS, mismatch_in
-from workgate.web.browser import Visitor
-from workgate.web.entrance import Entrance, acting
+from workgate.web.entrance import Administrator, Entrance
 from workgate.web.pages import AUDIT_PATH, SECURITY_HEADERS, Pages
 
 EXPORT_PATH = AUDIT_PATH + "/export"
@@ -43,19 +42,18 @@ class AuditPages:
             Route(AUDIT_PATH + "/{record}", entrance.administrators(self.record), methods=["GET"]),
         ]
 
-    async def listing(self, request: Request, visitor: Visitor, session: Session) -> Response:
+    async def listing(self, request: Request, admin: Administrator) -> Response:
         """Show what matches the filters, newest first, a page at a time."""
-        del session
-        environment = visitor.environment
+        environment = admin.environment
         asked = await read_filters(request.scope["query_string"], environment, self._naming)
         if not isinstance(asked, Asked):
-            return self._unusable(request, visitor, asked.fault)
+            return self._unusable(request, admin, asked.fault)
         before = _row_id(request.query_params.get("before", ""))
         records: list[dict[str, Any]] = []
         following: RowId | None = None
         applications = await self._naming.applications(environment)
         if asked.wanted is not None:
-            page = await self._queries.page(environment, asked.wanted, before=before, limit=_PAGE, by=acting(visitor))
+            page = await self._queries.page(environment, asked.wanted, before=before, limit=_PAGE, by=admin.acting)
             users = await self._naming.users(environment, (record.actor for record in page.records))
             records = [_record_context(record, users, applications) for record in page.records]
             following = page.following
@@ -77,10 +75,9 @@ class AuditPages:
         status = 400 if asked.problems else 200
         return self._pages.render(request, "audit.html", environment, context, status=status)
 
-    async def record(self, request: Request, visitor: Visitor, session: Session) -> Response:
+    async def record(self, request: Request, admin: Administrator) -> Response:
         """Show one record, by its reference or its ID, with its private reason."""
-        del session
-        environment, by = visitor.environment, acting(visitor)
+        environment, by = admin.environment, admin.acting
         name: str = request.path_params["record"]
         event_id = _row_id(name)
         if event_id is not None:
@@ -102,30 +99,29 @@ class AuditPages:
         }
         return self._pages.render(request, "audit_record.html", environment, context)
 
-    async def export(self, request: Request, visitor: Visitor, session: Session) -> Response:
+    async def export(self, request: Request, admin: Administrator) -> Response:
         """Give all that matches as a file of JSON lines, while it is read."""
-        del session
-        environment = visitor.environment
+        environment = admin.environment
         asked = await read_filters(request.scope["query_string"], environment, self._naming)
         if not isinstance(asked, Asked):
-            return self._unusable(request, visitor, asked.fault)
+            return self._unusable(request, admin, asked.fault)
         if asked.wanted is None:
-            return self._unusable(request, visitor, Fault.MALFORMED_PARAMETER)
+            return self._unusable(request, admin, Fault.MALFORMED_PARAMETER)
         name = f"audit-{environment.domain}.{environment.lane}-{self._clock.now()}.jsonl"
         headers = {**SECURITY_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-        lines = self._lines(visitor, asked.wanted)
+        lines = self._lines(admin, asked.wanted)
         # What fails before the first line is answered with a page; later, the download ends as a broken one.
         first = b"" if request.method == "HEAD" else await anext(lines, b"")
         return StreamingResponse(_continued(first, lines), media_type="application/x-ndjson", headers=headers)
 
-    async def _lines(self, visitor: Visitor, wanted: AuditFilter) -> AsyncIterator[bytes]:
-        async for record in self._queries.export(visitor.environment, wanted, by=acting(visitor)):
+    async def _lines(self, admin: Administrator, wanted: AuditFilter) -> AsyncIterator[bytes]:
+        async for record in self._queries.export(admin.environment, wanted, by=admin.acting):
             yield json_line(record)
 
-    def _unusable(self, request: Request, visitor: Visitor, fault: Fault) -> Response:
+    def _unusable(self, request: Request, admin: Administrator, fault: Fault) -> Response:
         return self._pages.error(
             request,
-            visitor.environment,
+            admin.environment,
             status=400,
             title=N_("These filters cannot be used"),
             text=fault.text,

@@ -15,6 +15,7 @@ from workgate.oauth.errors import Refusal
 from workgate.oauth.params import Params, from_form
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.sessions import SessionService
+from workgate.service.signing_in import PENDING_SECONDS, Arrival
 
 _FORM_SECONDS = 12 * 3600
 # What a form is bound to is told apart by purpose: a browser chooses its own cookie, even one that names a session.
@@ -91,6 +92,17 @@ class Browsers:
         cookie = _form_cookie_value(request)
         return cookie is not None and self._opens(value, _SIGN_IN_FORM, cookie.encode())
 
+    def arrival(self, request: Request, visitor: Visitor, target: str = "/") -> Arrival:
+        """From where somebody signs in, and which path of ours they want to."""
+        cookie = _form_cookie_value(request)
+        return Arrival(
+            environment=visitor.environment,
+            address=visitor.address,
+            agent=asgi.header(request.scope, b"user-agent") or "",
+            browser=None if cookie is None else cookie.encode(),
+            target=target,
+        )
+
     def _issue(self, purpose: bytes, binding: bytes) -> str:
         return issue_ticket(self._mint, purpose=purpose, binding=binding, payload=b"", now=self._clock.now())
 
@@ -126,8 +138,46 @@ def set_form_cookie(request: Request, response: Response, value: str) -> None:
     _set_cookie(request, response, _form_cookie(request), value)
 
 
-def _set_cookie(request: Request, response: Response, name: str, value: str) -> None:
-    response.set_cookie(name, value, path="/", secure=_secure(request), httponly=True, samesite="lax")
+def provider_of_browser(request: Request) -> str:
+    """The identity provider that this browser last signed in at, by ID; empty: none. Nothing is proved by it."""
+    return asgi.cookies(request.scope).get(_provider_cookie(request), "")
+
+
+def set_provider_cookie(request: Request, response: Response, provider_id: str) -> None:
+    """Let the browser remember where it signed in, for signing out there."""
+    _set_cookie(request, response, _provider_cookie(request), provider_id)
+
+
+def forget_provider(request: Request, response: Response) -> None:
+    """Take it back."""
+    response.delete_cookie(_provider_cookie(request), secure=_secure(request), httponly=True, samesite="lax")
+
+
+def pending_ticket(request: Request) -> str:
+    """What this browser holds of a sign-in under way; empty: nothing."""
+    return asgi.cookies(request.scope).get(_pending_cookie(request), "")
+
+
+def set_pending_ticket(request: Request, response: Response, ticket: str) -> None:
+    """Let the browser hold a sign-in that owes a step."""
+    _set_cookie(request, response, _pending_cookie(request), ticket, max_age=PENDING_SECONDS)
+
+
+def forget_pending_ticket(request: Request, response: Response) -> None:
+    """Take it back: the sign-in is complete, or given up."""
+    response.delete_cookie(_pending_cookie(request), secure=_secure(request), httponly=True, samesite="lax")
+
+
+def _set_cookie(request: Request, response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
+    response.set_cookie(name, value, path="/", secure=_secure(request), httponly=True, samesite="lax", max_age=max_age)
+
+
+def _provider_cookie(request: Request) -> str:
+    return "__Host-workgate_sso" if _secure(request) else "workgate_sso"
+
+
+def _pending_cookie(request: Request) -> str:
+    return "__Host-workgate_pending" if _secure(request) else "workgate_pending"
 
 
 def _form_cookie(request: Request) -> str:

@@ -20,7 +20,7 @@ from workgate.service.applications import Registry
 from workgate.service.connections import SOON_DAYS, Connections
 from workgate.service.naming import Naming
 from workgate.web.browser import Browsers, Visitor
-from workgate.web.entrance import Entrance, acting
+from workgate.web.entrance import Administrator, Entrance, acting
 from workgate.web.pages import Pages, redirect
 from workgate.web.signin import application_context
 
@@ -96,7 +96,7 @@ class ConnectionPages:
     async def ask_own(self, request: Request, visitor: Visitor, session: Session) -> Response:
         """Ask before the user's own consent is taken back."""
         connection, application = await self._connected(visitor.environment, session.user, request)
-        return self._ask(request, visitor, session, connection, application, user=None)
+        return self._ask(request, visitor.environment, session, connection, application, user=None)
 
     async def withdraw_own(self, request: Request, visitor: Visitor, session: Session) -> Response:
         """Take it back."""
@@ -105,12 +105,11 @@ class ConnectionPages:
         await self._connections.withdraw(visitor.environment, client_id, by=acting(visitor))
         return redirect(_with_query(CONNECTED_APPS_PATH, withdrawn=client_id), after_post=True)
 
-    async def of_application(self, request: Request, visitor: Visitor, session: Session) -> Response:
+    async def of_application(self, request: Request, admin: Administrator) -> Response:
         """Say for whom an application may act, and how many they are."""
-        del session
-        environment, by = visitor.environment, acting(visitor)
+        environment, by = admin.environment, admin.acting
         client_id = _id_in(request, "client_id")
-        application = await self._registry.application(environment, client_id, by=by)
+        application = await self._registry.usable(environment, client_id, by=by)
         count = await self._connections.count(environment, client_id, by=by)
         after = request.query_params.get("after", "")
         after = after if _ID.fullmatch(after) else ""
@@ -120,7 +119,7 @@ class ConnectionPages:
         soon = self._clock.now() + SOON_DAYS * _DAY
         context = {
             "application": application_context(application),
-            "application_url": APPLICATION_PATH.format(client_id=client_id),
+            "application_url": None if application.is_installed else APPLICATION_PATH.format(client_id=client_id),
             "count": count,
             "soon_days": SOON_DAYS,
             "connections": [
@@ -138,19 +137,18 @@ class ConnectionPages:
         }
         return self._pages.render(request, "connections.html", environment, context)
 
-    async def ask_of(self, request: Request, visitor: Visitor, session: Session) -> Response:
+    async def ask_of(self, request: Request, admin: Administrator) -> Response:
         """Ask before what some user allowed is taken back."""
-        user = await self._naming.user(visitor.environment, _id_in(request, "user_id"))
+        user = await self._naming.user(admin.environment, _id_in(request, "user_id"))
         if user is None:
             raise NotFound("no user of this environment has this ID")
-        connection, application = await self._connected(visitor.environment, user, request)
-        return self._ask(request, visitor, session, connection, application, user=user)
+        connection, application = await self._connected(admin.environment, user, request)
+        return self._ask(request, admin.environment, admin.session, connection, application, user=user)
 
-    async def withdraw_of(self, request: Request, visitor: Visitor, session: Session) -> Response:
+    async def withdraw_of(self, request: Request, admin: Administrator) -> Response:
         """Take it back."""
-        del session
         client_id, user_id = _id_in(request, "client_id"), _id_in(request, "user_id")
-        await self._connections.withdraw_of(visitor.environment, client_id, user_id, by=acting(visitor))
+        await self._connections.withdraw_of(admin.environment, client_id, user_id, by=admin.acting)
         here = CONNECTIONS_PATH.format(client_id=client_id)
         return redirect(_with_query(here, withdrawn=user_id), after_post=True)
 
@@ -175,7 +173,7 @@ class ConnectionPages:
     def _ask(
         self,
         request: Request,
-        visitor: Visitor,
+        environment: Environment,
         session: Session,
         connection: Connection,
         application: Application,
@@ -192,7 +190,7 @@ class ConnectionPages:
             "back_url": back,
             "form": {"action": request.scope["path"], "csrf": self._browsers.form_of_session(session)},
         }
-        return self._pages.render(request, "withdraw.html", visitor.environment, context)
+        return self._pages.render(request, "withdraw.html", environment, context)
 
 
 def _connection_context(connection: Connection) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from workgate.domain.signing_in import SsoMode
 from workgate.domain.texts import N_
 from workgate.oauth.metadata import CONSENT_PATH
 from workgate.service.authorize import (
@@ -14,10 +15,12 @@ from workgate.service.authorize import (
     SendBack,
     Visit,
 )
+from workgate.service.sso import SingleSignOn
 from workgate.web.browser import Browsers, Visitor, posted_fields
 from workgate.web.errors import status_of
 from workgate.web.pages import Pages, path_and_query, redirect
 from workgate.web.signin import SIGN_OUT_PATH, application_context, sign_in_address
+from workgate.web.sso_addresses import begin_address
 
 _TITLE = N_("This sign-in request cannot be used")
 _HINT = N_(
@@ -29,8 +32,9 @@ _HINT = N_(
 class ConsentPages:
     """GET authorize, and POST of what the user decided."""
 
-    def __init__(self, *, authorize: AuthorizeService, browsers: Browsers, pages: Pages) -> None:
+    def __init__(self, *, authorize: AuthorizeService, sso: SingleSignOn, browsers: Browsers, pages: Pages) -> None:
         self._authorize = authorize
+        self._sso = sso
         self._browsers = browsers
         self._pages = pages
 
@@ -41,7 +45,7 @@ class ConsentPages:
             case SendBack(location):
                 return redirect(location, after_post=False)
             case AskToSignIn():
-                return redirect(sign_in_address(path_and_query(request)), after_post=False)
+                return await self._to_sign_in(request, visitor)
             case ErrorPage():
                 return self._refused(request, visitor, outcome)
             case AskConsent():
@@ -69,6 +73,14 @@ class ConsentPages:
                     reference=reference,
                     for_administrator=visitor.is_administrator,
                 )
+
+    async def _to_sign_in(self, request: Request, visitor: Visitor) -> Response:
+        """To the sign-in page; straight to the identity provider where nobody signs in otherwise."""
+        here = path_and_query(request)
+        rules, providers = await self._sso.offered(visitor.environment)
+        if rules.sso is SsoMode.ONLY and len(providers) == 1:
+            return redirect(begin_address(str(providers[0].provider_id), here), after_post=False)
+        return redirect(sign_in_address(here), after_post=False)
 
     def _refused(self, request: Request, visitor: Visitor, outcome: ErrorPage) -> Response:
         return self._pages.error(

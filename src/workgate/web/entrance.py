@@ -1,14 +1,16 @@
 """Who may enter a page: whoever is signed in, or only administrators of the environment. Others are told what to do."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from workgate.domain.accounts import Session
+from workgate.domain.accounts import Environment, Session
 from workgate.domain.audit import AuditEvent
 from workgate.domain.problems import NotAllowed, NotFound
 from workgate.domain.texts import N_
+from workgate.oauth.params import Params
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting
 from workgate.web.browser import Browsers, Visitor, posted_fields
@@ -18,6 +20,24 @@ from workgate.web.signin import sign_in_address
 Page = Callable[[Request, Visitor], Awaitable[Response]]
 Route = Callable[[Request], Awaitable[Response]]
 EntrancePage = Callable[[Request, Visitor, Session], Awaitable[Response]]
+PostedPage = Callable[[Request, Visitor, Session, Params], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """Whoever is signed in and administers the environment: the entrance found so, and nothing else makes one."""
+
+    visitor: Visitor
+    session: Session
+    acting: Acting
+
+    @property
+    def environment(self) -> Environment:
+        """Which environment it is."""
+        return self.visitor.environment
+
+
+AdministratorPage = Callable[[Request, Administrator], Awaitable[Response]]
 
 
 class Entrance:
@@ -38,12 +58,35 @@ class Entrance:
 
     def signed_in(self, handler: EntrancePage) -> Route:
         """For whoever is signed in. Others sign in first; a post must come from a form of this sign-in."""
+        return self._entered(handler, checked=True, back=None)
 
+    def administrators(
+        self, handler: AdministratorPage, *, keeps_entries: bool = False, back: str | None = None
+    ) -> Route:
+        """For administrators only.
+
+        Args:
+            handler: makes the page.
+            keeps_entries: the handler itself looks whether what was posted is a form of this sign-in (``is_own``),
+                since it shows one that is not again, with all that was typed.
+            back: where a post of somebody who is not signed in any more leads afterwards, if not to its own address.
+        """
+
+        async def administered(request: Request, visitor: Visitor, session: Session) -> Response:
+            by = acting(visitor)
+            by.must_administer(visitor.environment)
+            return await handler(request, Administrator(visitor, session, by))
+
+        return self._entered(administered, checked=not keeps_entries, back=back)
+
+    def _entered(self, handler: EntrancePage, *, checked: bool, back: str | None) -> Route:
         async def endpoint(request: Request, visitor: Visitor) -> Response:
             session = visitor.session
+            posting = request.method == "POST"
             if session is None:
-                return _to_sign_in(request)
-            if request.method == "POST" and not await self._is_own_form(request, session):
+                target = back if posting and back is not None else path_and_query(request)
+                return redirect(sign_in_address(target), after_post=posting)  # what was posted is not kept
+            if posting and checked and not await self._is_own_form(request, session):
                 return self._stale(request, visitor)
             try:
                 return await handler(request, visitor, session)
@@ -54,14 +97,22 @@ class Entrance:
 
         return self._page(endpoint)
 
-    def administrators(self, handler: EntrancePage) -> Route:
-        """For administrators only."""
+    def posted(self, handler: PostedPage, *names: str) -> Route:
+        """For whoever is signed in and posts these fields with a form of this sign-in."""
 
-        async def checked(request: Request, visitor: Visitor, session: Session) -> Response:
-            acting(visitor).must_administer(visitor.environment)
-            return await handler(request, visitor, session)
+        async def endpoint(request: Request, visitor: Visitor) -> Response:
+            session = visitor.session
+            if session is None:
+                return redirect(sign_in_address(path_and_query(request)), after_post=True)
+            form = await posted_fields(request, "csrf", *names)
+            if not self._browsers.is_form_of_session(form.get("csrf", ""), session):
+                return self._stale(request, visitor)
+            try:
+                return await handler(request, visitor, session, form)
+            except NotFound:
+                return self.not_found(request, visitor)
 
-        return self.signed_in(checked)
+        return self._page(endpoint)
 
     def not_found(self, request: Request, visitor: Visitor) -> Response:
         """Answer for something that this environment does not have."""
@@ -115,8 +166,3 @@ def acting(visitor: Visitor) -> Acting:
     if visitor.session is None:
         raise NotAllowed("nobody is signed in")
     return Acting(visitor.session.user, visitor.address)
-
-
-def _to_sign_in(request: Request) -> Response:
-    """To the sign-in page, and back to this one; what was posted is not kept."""
-    return redirect(sign_in_address(path_and_query(request)), after_post=request.method == "POST")

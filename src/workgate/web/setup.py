@@ -10,16 +10,17 @@ from workgate.domain.oauth import Application, ApplicationType
 from workgate.domain.problems import NotFound, Problem
 from workgate.domain.texts import N_, Text
 from workgate.service.applications import OtherLane, Registered, Registry
+from workgate.service.central import CentralApplications
 from workgate.service.connections import Connections
 from workgate.web import setup_forms as forms
+from workgate.web.entrance import Administrator
 from workgate.web.multipart import Posted, posted_form
 from workgate.web.pages import redirect
-from workgate.web.setup_access import (
+from workgate.web.setup_page import (
     SETUP_PATH,
     TOO_OLD,
     TYPE_NAMES,
-    Administrator,
-    SetupAccess,
+    SetupPages,
     application_path,
     seen,
     setup_context,
@@ -42,10 +43,13 @@ _SENT_TWICE = N_(
 class ApplicationPages:
     """The pages under ``/setup/oauth2``, but for secrets and keys."""
 
-    def __init__(self, *, access: SetupAccess, registry: Registry, connections: Connections) -> None:
-        self._access = access
+    def __init__(
+        self, *, setup: SetupPages, registry: Registry, connections: Connections, central: CentralApplications
+    ) -> None:
+        self._setup = setup
         self._registry = registry
         self._connections = connections
+        self._central = central
 
     async def overview(self, request: Request, admin: Administrator) -> Response:
         """List the environment's applications, a page at a time, from the one after ``after``."""
@@ -68,7 +72,7 @@ class ApplicationPages:
             "next_page": f"{SETUP_PATH}?after={shown[-1].client_id}" if more else None,
             "first_page": SETUP_PATH if begin else None,
         }
-        return self._access.page(request, admin, "setup_list.html", context, here=SETUP_PATH)
+        return self._setup.page(request, admin, "setup_list.html", context, here=SETUP_PATH)
 
     async def choose(self, request: Request, admin: Administrator) -> Response:
         """Ask for the type, which never changes."""
@@ -78,7 +82,7 @@ class ApplicationPages:
             for kind in ApplicationType
         ]
         context = {"types": types, "used": len(registered), "most": self._registry.at_most}
-        return self._access.page(request, admin, "setup_new.html", context, here=f"{SETUP_PATH}/new")
+        return self._setup.page(request, admin, "setup_new.html", context, here=f"{SETUP_PATH}/new")
 
     async def new(self, request: Request, admin: Administrator) -> Response:
         """Show the empty form of a type."""
@@ -90,9 +94,9 @@ class ApplicationPages:
         kind = _type_of(request)
         posted = await self._posted(request)
         if posted is None:
-            return self._access.too_large(request, admin)
+            return self._setup.too_large(request, admin)
         values = forms.values_typed(kind, posted)
-        if not self._access.is_own(posted.texts, admin):
+        if not self._setup.is_own(posted.texts, admin):
             return await self._form_of_new(request, admin, kind, values, problem=TOO_OLD, status=403)
         there = await self._registry.applications(admin.environment, by=admin.acting)
         if posted.texts.get("seen", "") != _seen(there):
@@ -114,9 +118,9 @@ class ApplicationPages:
         application = await self._application(request, admin)
         posted = await self._posted(request)
         if posted is None:
-            return self._access.too_large(request, admin)
+            return self._setup.too_large(request, admin)
         values = forms.values_typed(application.type, posted)
-        if not self._access.is_own(posted.texts, admin):
+        if not self._setup.is_own(posted.texts, admin):
             return await self._form(request, admin, application, values, problem=TOO_OLD, status=403)
         try:
             changes = forms.changes(application.type, posted)
@@ -134,7 +138,7 @@ class ApplicationPages:
     async def delete(self, request: Request, admin: Administrator) -> Response:
         """Delete an application."""
         application = await self._application(request, admin)
-        if await self._access.fields(request, admin) is None:
+        if await self._setup.fields(request, admin) is None:
             return await self._question(request, admin, application, problem=TOO_OLD, status=403)
         await self._registry.delete(admin.environment, application.client_id, by=admin.acting)
         return redirect(f"{SETUP_PATH}?done=deleted", after_post=True)
@@ -146,7 +150,7 @@ class ApplicationPages:
     async def copy(self, request: Request, admin: Administrator) -> Response:
         """Copy an application to a lane; show the secret that it has there."""
         application = await self._application(request, admin)
-        form = await self._access.fields(request, admin, "lane", "seen")
+        form = await self._setup.fields(request, admin, "lane", "seen")
         if form is None:
             return await self._lanes(request, admin, application, problem=TOO_OLD, status=403)
         lanes = await self._registry.lanes(admin.environment, by=admin.acting)
@@ -165,6 +169,10 @@ class ApplicationPages:
     async def _application(self, request: Request, admin: Administrator) -> Application:
         client_id = request.path_params["client_id"]
         return await self._registry.application(admin.environment, client_id, by=admin.acting)
+
+    async def _installations(self, application: Application) -> int | None:
+        """How many other organisations installed it; None: they cannot."""
+        return await self._central.installations(application) if application.is_central else None
 
     async def _posted(self, request: Request) -> Posted | None:
         return await posted_form(request, texts=forms.TEXT_FIELDS, files=forms.FILE_FIELDS)
@@ -187,7 +195,7 @@ class ApplicationPages:
             "seen": _seen(registered),
         }
         here = f"{SETUP_PATH}/new/{kind.value}"
-        return self._access.page(request, admin, "setup_form.html", context, here=here, problem=problem, status=status)
+        return self._setup.page(request, admin, "setup_form.html", context, here=here, problem=problem, status=status)
 
     async def _form(
         self,
@@ -205,10 +213,11 @@ class ApplicationPages:
             "application": setup_context(application),
             "customer_id": admin.environment.customer_id,
             "count": count,
+            "installations": await self._installations(application),
             "seen": "",
         }
         here = application_path(application.client_id)
-        return self._access.page(request, admin, "setup_form.html", context, here=here, problem=problem, status=status)
+        return self._setup.page(request, admin, "setup_form.html", context, here=here, problem=problem, status=status)
 
     async def _question(
         self,
@@ -223,12 +232,11 @@ class ApplicationPages:
         context = {
             "application": setup_context(application),
             "count": count,
+            "installations": await self._installations(application),
             "secrets": len(application.secrets),
         }
         here = application_path(application.client_id, "delete")
-        return self._access.page(
-            request, admin, "setup_delete.html", context, here=here, problem=problem, status=status
-        )
+        return self._setup.page(request, admin, "setup_delete.html", context, here=here, problem=problem, status=status)
 
     async def _lanes(
         self,
@@ -246,7 +254,7 @@ class ApplicationPages:
             "most": self._registry.at_most,
         }
         here = application_path(application.client_id, "copy")
-        return self._access.page(request, admin, "setup_copy.html", context, here=here, problem=problem, status=status)
+        return self._setup.page(request, admin, "setup_copy.html", context, here=here, problem=problem, status=status)
 
     def _lane(self, other: OtherLane) -> dict[str, object]:
         there = other.applications
@@ -270,7 +278,7 @@ class ApplicationPages:
             "lane": lane,
             "new_application": True,
         }
-        return self._access.page(request, admin, "setup_secret_shown.html", context, here=SETUP_PATH)
+        return self._setup.page(request, admin, "setup_secret_shown.html", context, here=SETUP_PATH)
 
 
 def _type_of(request: Request) -> ApplicationType:

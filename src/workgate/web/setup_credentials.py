@@ -15,9 +15,10 @@ from workgate.domain.texts import N_, Text
 from workgate.service.application_keys import MOST_KEYS, ApplicationKeys
 from workgate.service.applications import MOST_SECRETS, Registry
 from workgate.service.definitions import LONGEST_NOTE
+from workgate.web.entrance import Administrator
 from workgate.web.multipart import posted_form
 from workgate.web.pages import redirect
-from workgate.web.setup_access import TOO_OLD, Administrator, SetupAccess, application_path, seen, setup_context
+from workgate.web.setup_page import TOO_OLD, SetupPages, application_path, seen, setup_context
 
 _CHANGED = N_(
     "What is listed here has changed since the page was opened, perhaps by sending it twice. Nothing was added just "
@@ -28,8 +29,8 @@ _CHANGED = N_(
 class SecretPages:
     """The client secrets of an application that may have some."""
 
-    def __init__(self, *, access: SetupAccess, registry: Registry, clock: Clock) -> None:
-        self._access = access
+    def __init__(self, *, setup: SetupPages, registry: Registry, clock: Clock) -> None:
+        self._setup = setup
         self._registry = registry
         self._clock = clock
 
@@ -40,7 +41,7 @@ class SecretPages:
     async def add(self, request: Request, admin: Administrator) -> Response:
         """Add one and show it, this once."""
         application = await self._application(request, admin)
-        form = await self._access.fields(request, admin, "note", "seen")
+        form = await self._setup.fields(request, admin, "note", "seen")
         if form is None:
             return self._page(request, admin, application, problem=TOO_OLD, status=403)
         note = form.get("note", "").strip()
@@ -61,13 +62,13 @@ class SecretPages:
             "new_application": False,
         }
         here = application_path(application.client_id, "secrets")
-        return self._access.page(request, admin, "setup_secret_shown.html", context, here=here)
+        return self._setup.page(request, admin, "setup_secret_shown.html", context, here=here)
 
     async def note(self, request: Request, admin: Administrator) -> Response:
         """Give a secret another note."""
         application = await self._application(request, admin)
         secret = _secret(request, application)
-        form = await self._access.fields(request, admin, "note")
+        form = await self._setup.fields(request, admin, "note")
         if form is None:
             return self._page(request, admin, application, problem=TOO_OLD, status=403)
         note = form.get("note", "").strip()
@@ -91,7 +92,7 @@ class SecretPages:
         """Delete a secret."""
         application = await self._application(request, admin)
         secret = _secret(request, application)
-        if await self._access.fields(request, admin) is None:
+        if await self._setup.fields(request, admin) is None:
             return self._question(request, admin, application, secret, problem=TOO_OLD, status=403)
         await self._registry.delete_secret(
             admin.environment, application.client_id, str(secret.secret_id), by=admin.acting
@@ -126,7 +127,7 @@ class SecretPages:
             "seen": _seen_secrets(application),
         }
         here = application_path(application.client_id, "secrets")
-        return self._access.page(
+        return self._setup.page(
             request, admin, "setup_secrets.html", context, here=here, problem=problem, status=status
         )
 
@@ -146,7 +147,7 @@ class SecretPages:
             "only": len(application.secrets) == 1,
         }
         here = application_path(application.client_id, "secrets", str(secret.secret_id), "delete")
-        return self._access.page(
+        return self._setup.page(
             request, admin, "setup_secret_delete.html", context, here=here, problem=problem, status=status
         )
 
@@ -165,8 +166,8 @@ class SecretPages:
 class KeyPages:
     """The public keys of a machine-to-machine application."""
 
-    def __init__(self, *, access: SetupAccess, registry: Registry, keys: ApplicationKeys, users: UserStore) -> None:
-        self._access = access
+    def __init__(self, *, setup: SetupPages, registry: Registry, keys: ApplicationKeys, users: UserStore) -> None:
+        self._setup = setup
         self._registry = registry
         self._keys = keys
         self._users = users
@@ -182,9 +183,9 @@ class KeyPages:
             request, texts=frozenset({"csrf", "note", "public_key"}), files=frozenset({"key_file"})
         )
         if posted is None:
-            return self._access.too_large(request, admin)
+            return self._setup.too_large(request, admin)
         typed = {name: posted.texts.get(name, "").strip() for name in ("note", "public_key")}
-        if not self._access.is_own(posted.texts, admin):
+        if not self._setup.is_own(posted.texts, admin):
             return await self._page(request, admin, application, typed=typed, problem=TOO_OLD, status=403)
         pem = typed["public_key"]
         try:
@@ -204,7 +205,7 @@ class KeyPages:
     async def generate(self, request: Request, admin: Administrator) -> Response:
         """Make a pair, and give the private half, this once."""
         application = await self._application(request, admin)
-        form = await self._access.fields(request, admin, "note", "seen")
+        form = await self._setup.fields(request, admin, "note", "seen")
         if form is None:
             return await self._page(request, admin, application, problem=TOO_OLD, status=403)
         keys = await self._keys.keys(admin.environment, application.client_id, by=admin.acting)
@@ -226,7 +227,7 @@ class KeyPages:
             "customer_id": admin.environment.customer_id,
         }
         here = application_path(application.client_id, "keys")
-        return self._access.page(request, admin, "setup_key_shown.html", context, here=here)
+        return self._setup.page(request, admin, "setup_key_shown.html", context, here=here)
 
     async def ask_to_delete(self, request: Request, admin: Administrator) -> Response:
         """Say what a key was used for last, and ask."""
@@ -236,7 +237,7 @@ class KeyPages:
     async def delete(self, request: Request, admin: Administrator) -> Response:
         """Delete a key."""
         application = await self._application(request, admin)
-        if await self._access.fields(request, admin) is None:
+        if await self._setup.fields(request, admin) is None:
             return await self._question(request, admin, application, problem=TOO_OLD, status=403)
         key_id = request.path_params["key_id"]
         await self._keys.delete(admin.environment, application.client_id, key_id, by=admin.acting)
@@ -270,7 +271,7 @@ class KeyPages:
             "me": admin.session.user.name,
         }
         here = application_path(application.client_id, "keys")
-        return self._access.page(request, admin, "setup_keys.html", context, here=here, problem=problem, status=status)
+        return self._setup.page(request, admin, "setup_keys.html", context, here=here, problem=problem, status=status)
 
     async def _question(
         self,
@@ -292,7 +293,7 @@ class KeyPages:
             "only": len(keys) == 1,
         }
         here = application_path(application.client_id, "keys", key_id, "delete")
-        return self._access.page(
+        return self._setup.page(
             request, admin, "setup_key_delete.html", context, here=here, problem=problem, status=status
         )
 

@@ -1,25 +1,22 @@
-"""The addresses of the setup pages. Every one of them is behind ``SetupAccess.only``."""
+"""The addresses of the setup pages. Every one of them is for administrators only."""
 
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from workgate.domain.ids import Clock
 from workgate.domain.ports import UserStore
 from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
+from workgate.service.central import CentralApplications
 from workgate.service.connections import Connections
-from workgate.web.browser import Browsers, Visitor
+from workgate.web.browser import Browsers
+from workgate.web.entrance import AdministratorPage, Entrance
 from workgate.web.pages import Pages
 from workgate.web.setup import ApplicationPages
-from workgate.web.setup_access import SETUP_PATH, Handler, SetupAccess
+from workgate.web.setup_available import AVAILABLE_PATH, AvailablePages
 from workgate.web.setup_credentials import KeyPages, SecretPages
-
-_Endpoint = Callable[[Request], Awaitable[Response]]
-_Page = Callable[[Request, Visitor], Awaitable[Response]]
+from workgate.web.setup_page import DONE, SETUP_PATH, SetupPages
 
 
 class SetupParts(Protocol):
@@ -38,6 +35,10 @@ class SetupParts(Protocol):
         """Who connected what."""
 
     @property
+    def central(self) -> CentralApplications:
+        """Applications of other organisations, and to whom one's own are available."""
+
+    @property
     def users(self) -> UserStore:
         """Who owns a key."""
 
@@ -46,20 +47,25 @@ class SetupParts(Protocol):
         """The time."""
 
 
-def setup_routes(
-    parts: SetupParts, browsers: Browsers, pages: Pages, site_page: Callable[[_Page], _Endpoint]
-) -> list[BaseRoute]:
+def setup_routes(parts: SetupParts, browsers: Browsers, pages: Pages, entrance: Entrance) -> list[BaseRoute]:
     """Make the routes of all setup pages."""
-    access = SetupAccess(browsers=browsers, pages=pages)
-    apps = ApplicationPages(access=access, registry=parts.registry, connections=parts.connections)
-    secrets = SecretPages(access=access, registry=parts.registry, clock=parts.clock)
-    keys = KeyPages(access=access, registry=parts.registry, keys=parts.application_keys, users=parts.users)
+    setup = SetupPages(browsers=browsers, pages=pages, done=DONE)
+    apps = ApplicationPages(setup=setup, registry=parts.registry, connections=parts.connections, central=parts.central)
+    others = AvailablePages(setup=setup, central=parts.central, connections=parts.connections)
+    secrets = SecretPages(setup=setup, registry=parts.registry, clock=parts.clock)
+    keys = KeyPages(setup=setup, registry=parts.registry, keys=parts.application_keys, users=parts.users)
     one = SETUP_PATH + "/{client_id}"
-    table: tuple[tuple[str, str, Handler], ...] = (
+    table: tuple[tuple[str, str, AdministratorPage], ...] = (
         ("GET", SETUP_PATH, apps.overview),
         ("GET", f"{SETUP_PATH}/new", apps.choose),
         ("GET", f"{SETUP_PATH}/new/{{type}}", apps.new),
         ("POST", f"{SETUP_PATH}/new/{{type}}", apps.create),
+        ("GET", AVAILABLE_PATH, others.overview),
+        ("GET", f"{AVAILABLE_PATH}/{{client_id}}/logo", others.logo),
+        ("GET", f"{AVAILABLE_PATH}/{{client_id}}/install", others.ask_to_install),
+        ("POST", f"{AVAILABLE_PATH}/{{client_id}}/install", others.install),
+        ("GET", f"{AVAILABLE_PATH}/{{client_id}}/uninstall", others.ask_to_uninstall),
+        ("POST", f"{AVAILABLE_PATH}/{{client_id}}/uninstall", others.uninstall),
         ("GET", one, apps.show),
         ("POST", one, apps.change),
         ("GET", f"{one}/delete", apps.ask_to_delete),
@@ -77,4 +83,7 @@ def setup_routes(
         ("GET", f"{one}/keys/{{key_id}}/delete", keys.ask_to_delete),
         ("POST", f"{one}/keys/{{key_id}}/delete", keys.delete),
     )
-    return [Route(path, site_page(access.only(handler)), methods=[method]) for method, path, handler in table]
+    return [
+        Route(path, entrance.administrators(handler, keeps_entries=True, back=SETUP_PATH), methods=[method])
+        for method, path, handler in table
+    ]

@@ -54,7 +54,7 @@ async def _filter(services: AdminServices, query: AuditQuery, call: Call[AuditQu
     if query.username is not UNSET:
         if actor is not None:
             raise Problem("give actor or username, not both", field="username")
-        record = await services.users.sign_in_record(call.environment.environment_id, query.username)
+        record = await services.users.account_named(call.environment.environment_id, query.username)
         if record is None:
             raise Problem("nobody in this environment has that user name", field="username")
         actor = record.user.user_id

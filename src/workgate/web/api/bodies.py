@@ -9,7 +9,9 @@ from workgate.crypto.public_keys import LONGEST_PEM
 from workgate.domain.accounts import LONGEST_USERNAME
 from workgate.domain.audit import AuditEvent
 from workgate.domain.oauth import ApplicationType, ConsentPolicy
-from workgate.service import audit_queries, connections
+from workgate.domain.people import LONGEST_SEARCH
+from workgate.domain.signing_in import SsoMode
+from workgate.service import audit_queries, connections, people, sign_in_rules
 from workgate.service.definitions import (
     CODE_SECONDS,
     LONGEST_ADDRESS,
@@ -45,6 +47,16 @@ Instant = Annotated[str, _shown(format="date-time")]
 Text = Annotated[str, Meta(max_length=LONGEST_NAME)]
 UserId = Annotated[str, Meta(max_length=LONGEST_NAME, description="The user ID of who did it.")]
 Username = Annotated[str, Meta(max_length=LONGEST_USERNAME, description="The user name of who did it.")]
+UserNames = Annotated[str, _shown(maxLength=LONGEST_USERNAME)]
+PersonName = Annotated[str, _shown(maxLength=people.LONGEST_PERSON_NAME)]
+Search = Annotated[str, Meta(max_length=LONGEST_SEARCH, description="Words that must all occur.")]
+UserPlace = Annotated[str, Meta(pattern=r"^(|[0-9a-f]{32})$", description="The `following` of the page before.")]
+MinimumLength = Annotated[int, _shown(minimum=sign_in_rules.SHORTEST_MINIMUM, maximum=sign_in_rules.LONGEST_MINIMUM)]
+Kinds = Annotated[int, _shown(minimum=0, maximum=sign_in_rules.MOST_KINDS)]
+History = Annotated[int, _shown(minimum=0, maximum=sign_in_rules.LONGEST_HISTORY)]
+Days = Annotated[int, _shown(minimum=1, maximum=sign_in_rules.MOST_DAYS)]
+Tries = Annotated[int, _shown(minimum=1, maximum=sign_in_rules.MOST_TRIES)]
+Minutes = Annotated[int, _shown(minimum=1, maximum=sign_in_rules.MOST_MINUTES)]
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +135,52 @@ class CopyBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The lane of the same organisation to copy an application to."""
 
     lane: Lane
+
+
+class NewUserBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A user to create."""
+
+    username: UserNames
+    first_name: PersonName = ""
+    last_name: PersonName = ""
+    email: Email = ""
+    is_admin: bool = False
+    sso_only: bool = False
+
+
+class UserChangesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change of a user; what is not named stays."""
+
+    username: UserNames | UnsetType = UNSET
+    first_name: PersonName | UnsetType = UNSET
+    last_name: PersonName | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
+    is_admin: bool | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+    sso_only: bool | UnsetType = UNSET
+
+
+class RulesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change of how people sign in; what is not named stays."""
+
+    sso: SsoMode | UnsetType = UNSET
+    administrators_exempt: bool | UnsetType = UNSET
+    two_step_required: bool | UnsetType = UNSET
+    minimum_length: MinimumLength | UnsetType = UNSET
+    kinds: Kinds | UnsetType = UNSET
+    refuse_common: bool | UnsetType = UNSET
+    history: History | UnsetType = UNSET
+    expires_days: Days | UnsetType | None = UNSET
+    lock_tries: Tries | UnsetType | None = UNSET
+    lock_minutes: Minutes | UnsetType | None = UNSET
+
+
+class UserQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which page of the users."""
+
+    search: Search = ""
+    after: UserPlace = ""
+    limit: Limit = 50
 
 
 class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):

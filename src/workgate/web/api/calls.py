@@ -14,14 +14,18 @@ from workgate.service.acting import Acting
 from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
+from workgate.service.central import CentralApplications
 from workgate.service.connections import Connections
 from workgate.service.descriptions import (
     ConnectedApplication,
+    OfferedApplication,
     ShownApplication,
     ShownEvent,
     ShownKey,
     ShownSecret,
 )
+from workgate.service.people import People
+from workgate.service.sign_in_rules import SignInAdministration
 
 Q_co = TypeVar("Q_co", covariant=True)
 B_co = TypeVar("B_co", covariant=True)
@@ -35,8 +39,11 @@ class AdminServices:
     registry: Registry
     keys: ApplicationKeys
     connections: Connections
+    central: CentralApplications
     audit_queries: AuditQueries
     audit: AuditLog
+    people: People
+    sign_in: SignInAdministration
     applications: ApplicationStore
     users: UserStore
     clock: Clock
@@ -81,6 +88,13 @@ class ApplicationList(Struct, frozen=True, kw_only=True):
     """Some of the applications, oldest first; ``following`` asks for more."""
 
     applications: list[ShownApplication]
+    following: str | None
+
+
+class OfferedList(Struct, frozen=True, kw_only=True):
+    """Some of the applications that other organisations offer, by client_id; ``following`` asks for more."""
+
+    applications: list[OfferedApplication]
     following: str | None
 
 

@@ -9,10 +9,12 @@ import msgspec
 
 from workgate import __version__
 from workgate.web.api.errors import STATUS_OF_CODE, Code, ErrorBody
-from workgate.web.api.routes import ADMIN_PATH, JSON, JSON_LINES, OPERATIONS, PARTS, Operation, RawBody
+from workgate.web.api.operations import JSON, JSON_LINES, Operation, RawBody
+from workgate.web.api.routes import ADMIN_PATH, OPERATIONS, PARTS
 
 _ABOUT = (
-    "Applications, their secrets, keys and connections, and the audit log of one environment: that of the host. "
+    "Applications, their secrets, keys and connections, users with the rules by which they sign in, and the audit log "
+    "of one environment: that of the host. "
     "A session comes as the header sessionID or as a bearer token; a browser's cookie alone can only read. "
     "All but what is about oneself is for administrators of the environment."
 )

@@ -4,17 +4,14 @@ The router, the rights, the reading of requests and the OpenAPI document all fol
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
-
-from msgspec import Struct
 
 from workgate.service.descriptions import (
     GeneratedPair,
     NewlyRegistered,
     NewSecret,
+    OfferedApplication,
     ShownApplication,
     ShownConnections,
     ShownEvent,
@@ -22,7 +19,7 @@ from workgate.service.descriptions import (
     ShownSecret,
 )
 from workgate.service.logos import LARGEST_LOGO
-from workgate.web.api import applications, audit, credentials, people
+from workgate.web.api import applications, audit, central, credentials, people
 from workgate.web.api.bodies import (
     AuditPageQuery,
     AuditQuery,
@@ -33,85 +30,21 @@ from workgate.web.api.bodies import (
     NewPairBody,
     NewSecretBody,
     NoteBody,
-    Nothing,
     PageQuery,
 )
 from workgate.web.api.calls import (
-    AdminServices,
-    Answer,
     ApplicationList,
-    Call,
     ConnectedList,
     EventList,
     KeyList,
+    OfferedList,
     SecretList,
 )
-from workgate.web.api.errors import Code
+from workgate.web.api.operations import JSON_LINES, Operation, RawBody
+from workgate.web.api.user_routes import USER_OPERATIONS
 
 ADMIN_PATH = "/integrations/oauth2/api/v1/admin"
 OPENAPI_PATH = f"{ADMIN_PATH}/openapi.json"
-
-JSON = "application/json"
-JSON_LINES = "application/x-ndjson"
-LARGEST_JSON = 256 * 1024
-"""Fifty redirect URLs of the greatest length fit in."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawBody:
-    """A body that is no JSON: the media types that it may have, and how many bytes."""
-
-    media_types: tuple[str, ...]
-    largest: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One row of the table.
-
-    Attributes:
-        method: of HTTP.
-        path: below ``ADMIN_PATH``, with its variable parts in braces.
-        handler: what is done.
-        query: the parameters that it takes.
-        body: the type of its JSON body, or another kind of body; None: it takes none.
-        status: of success.
-        answer: the type of its answer; None: it answers with nothing.
-        media_type: of its answer.
-        conflicts: whether what there is can stand against it.
-        limited: whether it can be asked for too often.
-        everybody: whether every user may, not administrators alone.
-    """
-
-    method: str
-    path: str
-    handler: Callable[[AdminServices, Call[Any, Any]], Awaitable[Answer]]
-    query: type[Struct] = Nothing
-    body: type[Struct] | RawBody | None = None
-    status: int = 200
-    answer: type[Struct] | None = None
-    media_type: str = JSON
-    conflicts: bool = False
-    limited: bool = False
-    everybody: bool = False
-
-    @property
-    def name(self) -> str:
-        """What the OpenAPI document calls it."""
-        return self.handler.__name__
-
-    @property
-    def errors(self) -> tuple[Code, ...]:
-        """Which errors it can answer with."""
-        codes = [Code.INVALID, Code.NOT_SIGNED_IN, Code.NOT_ALLOWED, Code.NOT_FOUND]
-        if self.conflicts:
-            codes.append(Code.CONFLICT)
-        if self.body is not None:
-            codes += [Code.TOO_LARGE, Code.WRONG_MEDIA_TYPE]
-        if self.limited:
-            codes.append(Code.TOO_MANY)
-        return (*codes, Code.UNAVAILABLE)
-
 
 PARTS: Mapping[str, str] = MappingProxyType(
     {"client_id": "[0-9a-f]{32}", "secret_id": "[0-9]{1,19}", "key_id": "[0-9]{1,19}", "user_id": "[0-9a-f]{32}"}
@@ -120,6 +53,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
 
 _LOGO = RawBody(("image/png", "image/jpeg", "image/webp"), LARGEST_LOGO)
 _ONE = "/applications/{client_id}"
+_OFFERED = "/offered-applications/{client_id}"
 _SECRET = _ONE + "/secrets/{secret_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -214,6 +148,14 @@ OPERATIONS: tuple[Operation, ...] = (
         status=204,
         everybody=True,
     ),
+    Operation(
+        method="GET", path="/offered-applications", handler=central.list_offered, query=PageQuery, answer=OfferedList
+    ),
+    Operation(method="GET", path=_OFFERED, handler=central.show_offered_application, answer=OfferedApplication),
+    Operation(
+        method="PUT", path=_OFFERED + "/installation", handler=central.install_application, answer=OfferedApplication
+    ),
+    Operation(method="DELETE", path=_OFFERED + "/installation", handler=central.uninstall_application, status=204),
     Operation(method="GET", path="/audit", handler=audit.list_events, query=AuditPageQuery, answer=EventList),
     Operation(
         method="GET",
@@ -223,6 +165,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=ShownEvent,
         media_type=JSON_LINES,
     ),
+    *USER_OPERATIONS,
 )
 
 

@@ -1,21 +1,19 @@
-"""Who may open the setup pages, the value that guards their forms, and what every one of them shows."""
+"""What every setup page shows, the value that guards its forms, and the addresses of those of an application."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from workgate.domain.accounts import Environment, Session
 from workgate.domain.oauth import Application, ApplicationType
-from workgate.domain.problems import NotAllowed, NotFound, Problem
+from workgate.domain.problems import Problem
 from workgate.domain.texts import N_, Text
-from workgate.service.acting import Acting
-from workgate.web.browser import Browsers, Visitor, posted_fields
-from workgate.web.pages import Pages, path_and_query, redirect
-from workgate.web.signin import application_context, sign_in_address
+from workgate.web.browser import Browsers, posted_fields
+from workgate.web.entrance import Administrator
+from workgate.web.pages import Pages
+from workgate.web.signin import application_context
 
 SETUP_PATH = "/setup/oauth2"
 TYPE_NAMES: Mapping[ApplicationType, Text] = {
@@ -31,57 +29,37 @@ DONE: Mapping[str, Text] = {
     "secret-deleted": N_("The secret was deleted."),
     "key-added": N_("The key was added."),
     "key-deleted": N_("The key was deleted."),
+    "installed": N_("The application is installed: your users can connect it."),
+    "uninstalled": N_("The application is not installed any more."),
 }
-"""What a page that was led to says of what was done: its address names it, and can name nothing else."""
 TOO_OLD = N_(
     "This page was open for too long, or belongs to an earlier sign-in. Nothing was changed: send it once more."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Administrator:
-    """Whoever is signed in and administers the environment."""
+class SetupPages:
+    """Reads the forms of administrators, and renders for them.
 
-    environment: Environment
-    session: Session
-    acting: Acting
+    Args:
+        browsers: tells whose form one is.
+        pages: renders.
+        done: what a page that was led to says of what was done: its address names it, and can name nothing else.
+    """
 
-
-Handler = Callable[[Request, Administrator], Awaitable[Response]]
-
-
-class SetupAccess:
-    """Lets administrators pass, and renders for them."""
-
-    def __init__(self, *, browsers: Browsers, pages: Pages) -> None:
+    def __init__(self, *, browsers: Browsers, pages: Pages, done: Mapping[str, Text]) -> None:
         self._browsers = browsers
         self._pages = pages
-
-    def only(self, handler: Handler) -> Callable[[Request, Visitor], Awaitable[Response]]:
-        """Make a page that only administrators reach; whoever is not signed in does so first."""
-
-        async def guarded(request: Request, visitor: Visitor) -> Response:
-            if visitor.session is None:
-                reading = request.method in {"GET", "HEAD"}
-                target = path_and_query(request) if reading else SETUP_PATH
-                return redirect(sign_in_address(target), after_post=not reading)
-            administrator = Administrator(
-                visitor.environment, visitor.session, Acting(visitor.session.user, visitor.address)
-            )
-            try:
-                administrator.acting.must_administer(visitor.environment)
-                return await handler(request, administrator)
-            except NotAllowed:
-                return self._not_allowed(request, visitor.environment)
-            except NotFound:
-                return self._not_found(request, visitor.environment)
-
-        return guarded
+        self._done = done
 
     async def fields(self, request: Request, administrator: Administrator, *names: str) -> Mapping[str, str] | None:
         """Read a posted form; None: it is not a form of this sign-in."""
+        form, own = await self.read(request, administrator, *names)
+        return form if own else None
+
+    async def read(self, request: Request, administrator: Administrator, *names: str) -> tuple[Mapping[str, str], bool]:
+        """Read a posted form, and tell whether it is one of this sign-in; what was typed can be shown again anyway."""
         form = await posted_fields(request, "csrf", *names)
-        return form if self.is_own(form, administrator) else None
+        return form, self.is_own(form, administrator)
 
     def is_own(self, form: Mapping[str, str], administrator: Administrator) -> bool:
         """Tell whether what was posted is a form that was made for this sign-in."""
@@ -114,7 +92,7 @@ class SetupAccess:
         shared = {
             "setup_path": SETUP_PATH,
             "csrf": self._browsers.form_of_session(administrator.session),
-            "done": DONE.get(request.query_params.get("done", "")) if reading else None,
+            "done": self._done.get(request.query_params.get("done", "")) if reading else None,
             "problem": text if field is None else None,
             "error": {field: text} if field is not None else {},
         }
@@ -131,28 +109,6 @@ class SetupAccess:
             title=N_("That is too much at once"),
             text=N_("The form was larger than anything it asks for, so it was not read. Nothing was changed."),
             hint=N_("Go back with your browser, where your entries still are. A logo can have up to 256 KB."),
-        )
-
-    def _not_found(self, request: Request, environment: Environment) -> Response:
-        return self._pages.error(
-            request,
-            environment,
-            status=404,
-            title=N_("There is no such application here"),
-            text=N_("It, or the part of it that you asked for, does not exist in this organisation and lane."),
-            hint=N_("It may have been deleted meanwhile: go back to the list of applications."),
-            start=True,
-        )
-
-    def _not_allowed(self, request: Request, environment: Environment) -> Response:
-        return self._pages.error(
-            request,
-            environment,
-            status=403,
-            title=N_("This page is for administrators"),
-            text=N_("Your account may not look after the applications of this organisation in this lane."),
-            hint=N_("Ask an administrator of your organisation, or sign in with another account."),
-            start=True,
         )
 
 

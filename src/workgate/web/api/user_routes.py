@@ -1,0 +1,42 @@
+"""The rows of the admin API's table that are about users and how they sign in."""
+
+from workgate.service.shown_people import ShownRules, ShownUser
+from workgate.web.api import users
+from workgate.web.api.bodies import NewUserBody, RulesBody, UserChangesBody, UserQuery
+from workgate.web.api.operations import Operation
+
+_ONE = "/users/{user_id}"
+_RULES = "/sign-in-rules"
+
+USER_OPERATIONS: tuple[Operation, ...] = (
+    Operation(method="GET", path="/users", handler=users.list_users, query=UserQuery, answer=users.UserList),
+    Operation(
+        method="POST",
+        path="/users",
+        handler=users.create_user,
+        body=NewUserBody,
+        status=201,
+        answer=ShownUser,
+        conflicts=True,
+    ),
+    Operation(method="GET", path=_ONE, handler=users.show_one_user, answer=ShownUser),
+    Operation(
+        method="PATCH",
+        path=_ONE,
+        handler=users.change_user,
+        body=UserChangesBody,
+        answer=ShownUser,
+        conflicts=True,
+    ),
+    Operation(method="DELETE", path=_ONE + "/lock", handler=users.unlock_user, status=204),
+    Operation(method="DELETE", path=_ONE + "/sessions", handler=users.end_sessions_of_user, status=204),
+    Operation(method="GET", path=_RULES, handler=users.show_sign_in_rules, answer=ShownRules),
+    Operation(
+        method="PATCH",
+        path=_RULES,
+        handler=users.change_sign_in_rules,
+        body=RulesBody,
+        answer=ShownRules,
+        conflicts=True,
+    ),
+)
