@@ -227,8 +227,8 @@ def test_who_may_test(there: World, provider: ScriptedProvider) -> None:
     assert bob.http.get(f"/sso/{row.provider_id}/test").status_code == 403
     assert bob.http.get(f"/sso/{row.provider_id}/begin").status_code == 404
     stranger = there.browser()
-    answer = stranger.http.get(f"/sso/{row.provider_id}/test")
-    assert answer.headers["location"].startswith("/login?")
+    answer = stranger.http.get(f"/sso/{row.provider_id}/test?next=/setup/sso")
+    assert answer.headers["location"] == "/login?next=%2Fsetup%2Fsso"
     ann = there.browser()
     assert ann.sign_in().status_code == 303
     trip = go(ann, row, how="test")
