@@ -36,11 +36,14 @@ from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.signin.common_passwords import CommonPasswords
 from workgate.signin.fetch import Fetcher, FetchPolicy
 from workgate.signin.oidc import OidcClient
+from workgate.signin.saml import Saml, is_installed
+from workgate.signin.xmlsec import XmlSec
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -82,7 +85,7 @@ class Services(Opened):
         )
         self.audit_queries = AuditQueries(database.audit)
         self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
-        self.sign_in = SignInAdministration(rules=database.sign_in_rules, tests=database.provider_tests, audit=audit)
+        self.sign_in = SignInAdministration(rules=database.sign_in_rules, states=database.provider_states, audit=audit)
         self.outbox = Outbox(_mailer(self))
         self.password_desk = PasswordDesk(
             users=database.users,
@@ -123,15 +126,34 @@ class Services(Opened):
         secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
         fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
         self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.saml = _saml(self, secrets, fetcher)
         self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        if self.saml is not None:
+            self.protocols = {**self.protocols, ProviderKind.SAML: self.saml}
         self.identity_providers = IdentityProviders(
             providers=database.identity_providers,
+            states=database.provider_states,
+            rules=database.sign_in_rules,
             protocols=self.protocols,
             secrets=secrets,
             ids=ids,
             clock=clock,
             audit=audit,
         )
+
+
+def _saml(opened: Opened, secrets: ProviderSecrets, fetcher: Fetcher) -> SamlProtocol | None:
+    """SAML, where its libraries are installed; none of them is loaded yet."""
+    if not is_installed():
+        return None
+    return SamlProtocol(
+        saml=Saml(XmlSec()),
+        secrets=secrets,
+        fetcher=fetcher,
+        used=opened.database.used_assertions,
+        clock=opened.clock,
+        entropy=opened.entropy,
+    )
 
 
 def admin_services(services: Services) -> AdminServices:
@@ -179,6 +201,7 @@ def web_parts(services: Services) -> WebParts:
         sso=_sso(services, signing_in),
         protocols=services.protocols,
         oidc=services.oidc,
+        saml=services.saml,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -212,6 +235,8 @@ def web_parts(services: Services) -> WebParts:
         audit_queries=services.audit_queries,
         people=services.people,
         sign_in=services.sign_in,
+        identity_providers=services.identity_providers,
+        federations=services.federations,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
         mint=services.mint,
@@ -328,6 +353,7 @@ def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
 def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
     return SingleSignOn(
         providers=services.database.identity_providers,
+        states=services.database.provider_states,
         requests=services.database.sign_in_requests,
         federations=services.federations,
         rules=services.database.sign_in_rules,

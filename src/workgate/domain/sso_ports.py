@@ -56,6 +56,13 @@ class FederatedUserStore(Protocol):
         """
 
 
+class UsedAssertionStore(Protocol):
+    """SAML assertions that were used, until they would have expired anyway."""
+
+    async def use(self, environment_id: EnvironmentId, digest: bytes, *, until: Milliseconds) -> bool:
+        """Use one; False: it was used before: accept nothing."""
+
+
 class SignInRequestStore(Protocol):
     """Sign-ins that went to a provider."""
 

@@ -34,6 +34,8 @@ from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.mailed_links import FORGOTTEN_PATH, MailedLinks
 from workgate.service.naming import Naming
@@ -47,6 +49,7 @@ from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
@@ -71,6 +74,7 @@ from workgate.web.passwords import PasswordPages
 from workgate.web.pending import PendingSignIns
 from workgate.web.people_routes import people_routes
 from workgate.web.recovery import RecoveryPages
+from workgate.web.saml import SamlPages
 from workgate.web.second_step import SecondStepPages
 from workgate.web.security import SecurityPages
 from workgate.web.setup_routes import setup_routes
@@ -93,6 +97,7 @@ class WebParts:
     sso: SingleSignOn
     protocols: Mapping[ProviderKind, ProviderProtocol]
     oidc: OidcProtocol
+    saml: SamlProtocol | None
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -109,6 +114,8 @@ class WebParts:
     audit_queries: AuditQueries
     people: People
     sign_in: SignInAdministration
+    identity_providers: IdentityProviders
+    federations: Federations
     naming: Naming
     audit: AuditLog
     mint: Mint
@@ -288,7 +295,11 @@ def _sso_routes(
     sso = SsoPages(
         sso=parts.sso, protocols=parts.protocols, oidc=parts.oidc, answers=answers, browsers=browsers, pages=pages
     )
-    return sso.routes(site.page, entrance)
+    routes = sso.routes(site.page, entrance)
+    if parts.saml is not None:
+        saml = SamlPages(sso=parts.sso, saml=parts.saml, answers=answers, browsers=browsers)
+        routes += saml.routes(site.page)
+    return routes
 
 
 def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pages: Pages) -> list[BaseRoute]:
