@@ -14,6 +14,8 @@ from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
+from workgate.service.central import CentralApplications
+from workgate.service.central_host import CentralHostService
 from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
@@ -80,6 +82,13 @@ class Services(Opened):
             registry=self.registry,
             connections=database.connections,
             authorizations=database.authorizations,
+            audit=audit,
+            clock=clock,
+        )
+        self.central = CentralApplications(
+            registry=self.registry,
+            central=database.central,
+            applications=database.applications,
             audit=audit,
             clock=clock,
         )
@@ -162,6 +171,7 @@ def admin_services(services: Services) -> AdminServices:
         registry=services.registry,
         keys=services.application_keys,
         connections=services.connections,
+        central=services.central,
         audit_queries=services.audit_queries,
         audit=services.audit,
         people=services.people,
@@ -221,6 +231,8 @@ def web_parts(services: Services) -> WebParts:
         registry=services.registry,
         application_keys=services.application_keys,
         connections=services.connections,
+        central=services.central,
+        central_host=_central_host(services),
         own_password=OwnPassword(
             desk=services.password_desk,
             users=database.users,
@@ -254,6 +266,17 @@ def _desk(opened: Opened) -> ClientDesk:
         clock=opened.clock,
         audit=opened.audit,
         failures_per_client=opened.settings.client_failures,
+    )
+
+
+def _central_host(opened: Opened) -> CentralHostService:
+    return CentralHostService(
+        central=opened.database.central,
+        environments=opened.database.environments,
+        clock=opened.health,  # as environments are found
+        audit=opened.audit,
+        base_domains=opened.settings.base_domains,
+        tries_per_address=opened.settings.sign_in_failures_per_address,
     )
 
 
