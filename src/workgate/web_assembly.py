@@ -225,6 +225,7 @@ def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
         states=services.database.provider_states,
         requests=services.database.sign_in_requests,
         federations=services.federations,
+        secrets=services.provider_secrets,
         rules=services.database.sign_in_rules,
         signing_in=signing_in,
         mint=services.mint,
