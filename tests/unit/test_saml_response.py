@@ -107,20 +107,18 @@ def test_a_key_of_an_elliptic_curve(saml: Saml) -> None:
     curved = AttackingProvider("curved", a_key("curved", curve=True))
     claims = replace(GOOD, signature=signature_template("_assertion-1", method=_MORE + "ecdsa-sha256"))
     assert arrives(saml, curved.signed(claims), of=provider(curved)).vouched.subject == "subject-of-ann"
-    refused(
-        saml, curved.signed(claims, key=a_key("other", curve=True)), "none of the provider's keys", of=provider(curved)
-    )
+    another = curved.signed(claims, key=a_key("other", curve=True))
+    refused(saml, another, "none of the provider's keys", of=provider(curved))
 
 
 def test_an_encrypted_key_beside_what_it_encrypts(saml: Saml) -> None:
     document = IDP.encrypted(GOOD)
     found = re.search(r"<xenc:EncryptedKey>(.*?)</xenc:EncryptedKey>", document, re.S)
     assert found is not None
-    kind = "http://www.w3.org/2001/04/xmlenc#EncryptedKey"
-    beside = document.replace(found[0], f'<ds:RetrievalMethod Type="{kind}" URI="#_key"/>').replace(
-        "</xenc:EncryptedData>",
-        f'</xenc:EncryptedData><xenc:EncryptedKey xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" Id="_key">{found[1]}</xenc:EncryptedKey>',
-    )
+    space = "http://www.w3.org/2001/04/xmlenc#"
+    key = f'<xenc:EncryptedKey xmlns:xenc="{space}" Id="_key">{found[1]}</xenc:EncryptedKey>'
+    beside = document.replace(found[0], f'<ds:RetrievalMethod Type="{space}EncryptedKey" URI="#_key"/>')
+    beside = beside.replace("</xenc:EncryptedData>", f"</xenc:EncryptedData>{key}")
     assert arrives(saml, beside).vouched.subject == "subject-of-ann"
 
 
