@@ -85,7 +85,7 @@ class Services(Opened):
         )
         self.audit_queries = AuditQueries(database.audit)
         self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
-        self.sign_in = SignInAdministration(rules=database.sign_in_rules, tests=database.provider_tests, audit=audit)
+        self.sign_in = SignInAdministration(rules=database.sign_in_rules, states=database.provider_states, audit=audit)
         self.outbox = Outbox(_mailer(self))
         self.password_desk = PasswordDesk(
             users=database.users,
@@ -132,6 +132,8 @@ class Services(Opened):
             self.protocols = {**self.protocols, ProviderKind.SAML: self.saml}
         self.identity_providers = IdentityProviders(
             providers=database.identity_providers,
+            states=database.provider_states,
+            rules=database.sign_in_rules,
             protocols=self.protocols,
             secrets=secrets,
             ids=ids,
@@ -233,6 +235,8 @@ def web_parts(services: Services) -> WebParts:
         audit_queries=services.audit_queries,
         people=services.people,
         sign_in=services.sign_in,
+        identity_providers=services.identity_providers,
+        federations=services.federations,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
         mint=services.mint,
@@ -349,6 +353,7 @@ def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
 def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
     return SingleSignOn(
         providers=services.database.identity_providers,
+        states=services.database.provider_states,
         requests=services.database.sign_in_requests,
         federations=services.federations,
         rules=services.database.sign_in_rules,

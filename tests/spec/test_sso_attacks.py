@@ -37,7 +37,7 @@ def other(there: World) -> Iterator[ScriptedProvider]:
 
 @pytest.fixture(scope="module")
 def row(there: World, provider: ScriptedProvider) -> IdentityProvider:
-    made = set_up(there, provider)
+    made = set_up(there, provider, there.acme)
     federate(there, made, "subject-1", there.ann)
     return made
 
@@ -97,7 +97,7 @@ def test_made_up_states(there: World, provider: ScriptedProvider, row: IdentityP
 
 @pytest.mark.spec("RFC 9207", "2.4", "mix-up: an answer of one provider counts at no other one's callback")
 def test_mix_up(there: World, provider: ScriptedProvider, other: ScriptedProvider, row: IdentityProvider) -> None:
-    attackers = set_up(there, other, name="Attacker's")
+    attackers = set_up(there, other, there.acme, name="Attacker's")
     trip = go(there.browser(), row)
     asked = len(other.asked)
     answer = {"code": provider.code(trip.query), "state": trip.query["state"]}
@@ -113,7 +113,7 @@ def test_mix_up(there: World, provider: ScriptedProvider, other: ScriptedProvide
 def test_iss(there: World) -> None:
     with a_provider(lambda: there.clock.now() // 1000) as sends_it:
         sends_it.metadata = {"authorization_response_iss_parameter_supported": True}
-        row = set_up(there, sends_it, name="Sends iss")
+        row = set_up(there, sends_it, there.acme, name="Sends iss")
         federate(there, row, "subject-1", there.ann)
         for iss, status in ((None, 403), ("", 403), (sends_it.issuer + "/", 403), (sends_it.issuer, 303)):
             trip = go(there.browser(), row)
@@ -203,7 +203,7 @@ def test_token_answers_that_are_none(
 def test_metadata_that_are_not_usable(there: World, metadata: Claims) -> None:
     with a_provider(lambda: there.clock.now() // 1000) as odd:
         odd.metadata = metadata
-        row = set_up(there, odd, name="Odd")
+        row = set_up(there, odd, there.acme, name="Odd")
         answer = there.browser().http.get(f"/sso/{row.provider_id}/begin")
         assert answer.status_code == 502
         assert "location" not in answer.headers
@@ -211,7 +211,7 @@ def test_metadata_that_are_not_usable(there: World, metadata: Claims) -> None:
 
 @pytest.mark.spec("SECURITY", "26", "whom one sign-in makes two users of, when both come at once, is one user")
 def test_two_first_sign_ins_at_once(there: World, provider: ScriptedProvider) -> None:
-    row = set_up(there, provider, name="Makes users", provisioning=Provisioning(enabled=True))
+    row = set_up(there, provider, there.acme, name="Makes users", provisioning=Provisioning(enabled=True))
     trips = [go(there.browser(), row) for _ in range(6)]
     codes = [provider.code(trip.query, sub="twice") for trip in trips]
     backs = [lambda trip=trip, code=code: trip.back(code).status_code for trip, code in zip(trips, codes, strict=True)]

@@ -38,7 +38,7 @@ def provider(there: World) -> Iterator[ScriptedProvider]:
 
 @pytest.fixture(scope="module")
 def row(there: World, provider: ScriptedProvider) -> IdentityProvider:
-    made = set_up(there, provider)
+    made = set_up(there, provider, there.acme)
     federate(there, made, "subject-1", there.ann)
     return made
 

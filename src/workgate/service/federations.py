@@ -112,7 +112,9 @@ class Federations:
         user: User | None = None,
         by: Acting,
     ) -> None:
-        """Let a subject stand for nobody from now on; with a ``user``, only if it stands for that one. Sessions live on.
+        """Let a subject stand for nobody from now on; with a ``user``, only if it stands for that one.
+
+        Sessions that it opened live on.
 
         Raises:
             NotAllowed: whoever asks is no administrator.

@@ -11,8 +11,11 @@ from msgspec import UNSET, UnsetType
 
 from workgate.domain.accounts import Environment
 from workgate.domain.audit import AuditEvent, AuditRecord
-from workgate.domain.ids import Clock, RowIds
+from workgate.domain.ids import Clock, RowId, RowIds
 from workgate.domain.problems import Conflict, NotFound, Problem
+from workgate.domain.provider_states import ProviderState, ProviderStateStore
+from workgate.domain.sign_in_ports import SignInRulesStore
+from workgate.domain.signing_in import SsoMode
 from workgate.domain.sso import LONGEST_PROVIDER_NAME, IdentityProvider, ProviderKind, Provisioning, read_provider_id
 from workgate.domain.sso_ports import IdentityProviderStore
 from workgate.ops.audit import AuditLog
@@ -47,6 +50,8 @@ class IdentityProviders:
         self,
         *,
         providers: IdentityProviderStore,
+        states: ProviderStateStore,
+        rules: SignInRulesStore,
         protocols: Mapping[ProviderKind, ProviderProtocol],
         secrets: ProviderSecrets,
         ids: RowIds,
@@ -54,6 +59,8 @@ class IdentityProviders:
         audit: AuditLog,
     ) -> None:
         self._providers = providers
+        self._states = states
+        self._rules = rules
         self._protocols = protocols
         self._secrets = secrets
         self._ids = ids
@@ -89,6 +96,15 @@ class IdentityProviders:
         if provider is None:
             raise NotFound("there is no identity provider {provider_id!r} here", provider_id=provider_id[:20])
         return provider
+
+    async def states(self, environment: Environment, *, by: Acting) -> Mapping[RowId, ProviderState]:
+        """Tell of each provider, by ID, whether it was seen to work, and whom it signs in.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+        """
+        by.must_administer(environment)
+        return await self._states.states(environment.environment_id)
 
     async def create(
         self,
@@ -148,8 +164,11 @@ class IdentityProviders:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is none of that ID.
             Problem: something is not usable; it names the field.
+            Conflict: it would be switched off, and nobody could be sure to come in again.
         """
         provider = await self.provider(environment, provider_id, by=by)
+        if changes.enabled is False:
+            await self._must_leave_one(environment, provider)
         new: dict[str, Any] = {}
         if changes.name is not UNSET:
             new["name"] = _checked_name(changes.name)
@@ -167,8 +186,10 @@ class IdentityProviders:
             asked = prepared.protocol
             if prepared.secret is not None:
                 changed = replace(changed, sealed_secret=self._secrets.sealed(provider, prepared.secret))
-        has_secret = changed.sealed_secret is not None
-        changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
+        # What was good when it was entered can be switched off and renamed for ever, whatever expired meanwhile.
+        if changes.protocol is not UNSET or changes.secret is not UNSET:
+            has_secret = changed.sealed_secret is not None
+            changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
         written = await until_new(
             lambda: self._providers.update_provider(
                 changed, record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed)
@@ -184,8 +205,10 @@ class IdentityProviders:
         Raises:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is none of that ID.
+            Conflict: nobody could be sure to come in again.
         """
         provider = await self.provider(environment, provider_id, by=by)
+        await self._must_leave_one(environment, provider)
         deleted = await until_new(
             lambda: self._providers.delete_provider(
                 environment.environment_id,
@@ -195,6 +218,18 @@ class IdentityProviders:
         )
         if not deleted:
             raise NotFound("the identity provider was deleted meanwhile")
+
+    async def _must_leave_one(self, environment: Environment, provider: IdentityProvider) -> None:
+        if not provider.enabled:
+            return
+        rules = await self._rules.rules(environment.environment_id)
+        if rules.sso is not SsoMode.ONLY or rules.administrators_exempt:
+            return
+        if not await self._states.works(environment.environment_id, but=provider.provider_id):
+            raise Conflict(
+                "everybody here signs in with SSO only, and no other provider was seen to work: let administrators use "
+                "their passwords first"
+            )
 
     def _protocol(self, kind: ProviderKind) -> ProviderProtocol:
         protocol = self._protocols.get(kind)

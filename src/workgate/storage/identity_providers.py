@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, literal, select, update
 from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.accounts import User
@@ -55,7 +56,13 @@ class SqlIdentityProviderStore:
                 select(*(given(table.c[name]) for name in _COLUMNS)).where(count < bindparam("at_most")),
             )
         )
-        changed = {name: given(table.c[name], f"new_{name}") for name in _CHANGED}
+        changed: dict[str, ColumnElement[Any]] = {name: given(table.c[name], f"new_{name}") for name in _CHANGED}
+        same = and_(
+            table.c.settings == changed["settings"],
+            table.c.sealed_secret.is_not_distinct_from(changed["sealed_secret"]),
+        )
+        # What a test showed holds for what was tested.
+        changed["tested_at"] = case((same, table.c.tested_at))
         self._update = engine.prepare(update(table).where(_this_provider).values(changed))
         self._delete = engine.prepare(delete(table).where(_this_provider))
         self._delete_of_it = [

@@ -34,6 +34,8 @@ from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.mailed_links import FORGOTTEN_PATH, MailedLinks
 from workgate.service.naming import Naming
@@ -112,6 +114,8 @@ class WebParts:
     audit_queries: AuditQueries
     people: People
     sign_in: SignInAdministration
+    identity_providers: IdentityProviders
+    federations: Federations
     naming: Naming
     audit: AuditLog
     mint: Mint

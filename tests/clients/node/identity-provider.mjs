@@ -31,7 +31,10 @@ for await (const line of createInterface({ input: process.stdin })) {
     await next();
     if (typeof ctx.body === "string") ctx.body = ctx.body.replace(/@import url\([^)]*\);/, "");
   });
-  answer = provider.callback();
+  const respond = provider.callback();
+  // Browsers ask for an icon too, and complain if there is none.
+  answer = (request, response) =>
+    request.url === "/favicon.ico" ? response.writeHead(204).end() : respond(request, response);
   write({ ready: true });
 }
 server.close();
