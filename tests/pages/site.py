@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 import workgate.cli
 from tests.browser import PASSWORD
+from tests.pages.offers import Offers, offers_of_widetools
 from workgate.cli.demo_data import PEOPLE, projects
 from workgate.domain.accounts import Environment
 from workgate.service.acting import Acting
@@ -33,6 +34,8 @@ class Site:
     """An application that says nothing about itself, with a long name and no logo."""
     machine: Registered
     """One that signs in with a key, which is Ann's."""
+    offers: Offers
+    """Those of another organisation."""
 
     @property
     def url(self) -> str:
@@ -115,6 +118,7 @@ def a_site() -> Iterator[Site]:
                 environments[0], machine.application.client_id, by=Acting(owner.user, None)
             )
         )
+        offers = offers_of_widetools(stand_in, environments[0], f"{app_url}/callback", LOGO)
         config = Config(
             client_id=registered.application.client_id,
             client_secret=str(registered.client_secret),
@@ -123,4 +127,4 @@ def a_site() -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare, machine)
+            yield Site(stand_in, app_url, registered, bare, machine, offers)
