@@ -11,6 +11,7 @@ from workgate.cli import (
     key_commands,
     org_commands,
     serve,
+    sso_commands,
     user_commands,
 )
 from workgate.cli.demo import demo
@@ -31,6 +32,9 @@ app_commands.commands.add_typer(
 app_commands.commands.add_typer(
     app_credential_commands.key_commands, name="key", help="Public keys of a machine-to-machine application."
 )
+cli.add_typer(sso_commands.commands, name="sso", help="Identity providers, at which people sign in.")
+user_commands.commands.command("federate")(sso_commands.federate)
+user_commands.commands.command("unfederate")(sso_commands.unfederate)
 for command in (
     app_central_commands.central,
     app_central_commands.available,

@@ -1,4 +1,4 @@
-"""Applications that others have installed, over SQL: a row of the environment, which says what its owner's row says."""
+"""Applications that others have installed, over SQL: a row where they are, which says what the owner's row says."""
 
 from collections.abc import Sequence
 from typing import Any
