@@ -10,7 +10,9 @@ from tests.pages.central_screens import central_url, name_organisation
 from tests.pages.conftest import OpenPage
 from tests.pages.site import Site
 from tests.pages.steps import allow, sign_in
+from tests.providers.signing_in import federate_in, set_rules, set_up
 from workgate.domain.oauth import ConsentPolicy
+from workgate.domain.signing_in import SsoMode
 from workgate.service.acting import OPERATOR
 
 pytestmark = pytest.mark.browser
@@ -103,6 +105,24 @@ def test_every_hop_from_the_form_on_is_allowed(page: Page, site: Site) -> None:
     name_organisation(page, "widetools")
     assert at_the_application(page, site)["domain"] == "widetools"
     site.stand_in.run(site.stand_in.workgate.registry.delete(offers.owner, client_id, by=OPERATOR))
+
+
+@pytest.mark.spec("Workgate", "central host", "in a browser: on to an organisation whose users sign in elsewhere only")
+def test_an_organisation_with_single_sign_on_only(page: Page, site: Site) -> None:
+    (hooli,) = site.stand_in.create_org("hooli", name="Hooli")
+    user = site.stand_in.create_user(hooli, "holly", "correct horse battery")
+    row = set_up(site, site.corporate, hooli)
+    federate_in(site, hooli, row, "holly@corp", user)
+    set_rules(site, hooli, SsoMode.ONLY)
+    site.corporate.person = {"sub": "holly@corp"}
+    central, client_id = site.stand_in.workgate.central, site.offers.boards.application.client_id
+    site.stand_in.run(central.install(hooli, client_id, by=OPERATOR))
+    page.goto(central_url(site, site.offers.boards))
+    name_organisation(page, "hooli")  # and from there in one go to the provider, and back
+    expect(page.get_by_role("region", name="Your account")).to_contain_text("holly")
+    allow(page)
+    assert at_the_application(page, site)["domain"] == "hooli"
+    site.stand_in.run(central.uninstall(hooli, client_id, by=OPERATOR))
 
 
 @pytest.mark.spec(
