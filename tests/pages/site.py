@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 import workgate.cli
 from tests.browser import PASSWORD
+from tests.pages.offers import Offers, offers_of_widetools
 from tests.providers.scripted import ScriptedProvider, a_provider
 from workgate.cli.demo_data import PEOPLE, projects
 from workgate.domain.accounts import Environment
@@ -39,6 +40,8 @@ class Site:
     """Another organisation, which signs in elsewhere if it likes."""
     corporate: ScriptedProvider
     """There: at once, without a page."""
+    offers: Offers
+    """Those of another organisation."""
 
     @property
     def url(self) -> str:
@@ -127,6 +130,7 @@ def a_site(**settings: Any) -> Iterator[Site]:
                 environments[0], machine.application.client_id, by=Acting(owner.user, None)
             )
         )
+        offers = offers_of_widetools(stand_in, environments[0], f"{app_url}/callback", LOGO)
         config = Config(
             client_id=registered.application.client_id,
             client_secret=str(registered.client_secret),
@@ -135,4 +139,4 @@ def a_site(**settings: Any) -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate)
+            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate, offers)
