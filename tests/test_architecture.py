@@ -56,7 +56,10 @@ LAYERS: dict[str, Unit] = {
     "server": Unit(imports=ANYTHING, but_not=("cli", "testing", "client"), clock=True),
     # Its two halves: what is opened, and what is put together of it.
     "assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server")),
-    "opening": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly"), clock=True),
+    "assembly_sign_in": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly")),
+    "opening": Unit(
+        imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly", "assembly_sign_in"), clock=True
+    ),
     # Sockets and processes, for any application: they know nothing of ours.
     "serving": Unit(imports=("http11", *OPS_EVENTS), banned=DATABASES, clock=True),
     "supervisor": Unit(imports=("serving", *OPS_EVENTS), libraries=(), banned=DATABASES, clock=True),

@@ -248,17 +248,6 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         forgotten_url=FORGOTTEN_PATH if parts.mailed_links.can_mail else None,
     )
     account = AccountPages(applications=parts.applications, browsers=browsers, pages=pages)
-    clients = {
-        TOKEN_PATH: token_answer(parts.tokens),
-        INTROSPECT_PATH: introspect_answer(parts.management),
-        REVOKE_PATH: revoke_answer(parts.management),
-        JWT_EXCHANGE_PATH: exchange_answer(parts.exchange),
-    }
-    endpoints: dict[str, ASGIApp] = {
-        path: ClientEndpoint(directory=parts.directory, desk=parts.desk, answer=answer, style=parts.error_style)
-        for path, answer in clients.items()
-    }
-    endpoints[METADATA_PATH] = MetadataEndpoint(parts.directory)
     routes: list[BaseRoute] = [
         Route(AUTHORIZE_PATH, site.page(consent.authorize), methods=["GET"]),
         Route(CONSENT_PATH, site.page(consent.decide), methods=["POST"]),
@@ -284,7 +273,23 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
     )
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
-    return endpoints, app
+    return _client_endpoints(parts), app
+
+
+def _client_endpoints(parts: WebParts) -> dict[str, ASGIApp]:
+    """What clients call, by path."""
+    clients = {
+        TOKEN_PATH: token_answer(parts.tokens),
+        INTROSPECT_PATH: introspect_answer(parts.management),
+        REVOKE_PATH: revoke_answer(parts.management),
+        JWT_EXCHANGE_PATH: exchange_answer(parts.exchange),
+    }
+    endpoints: dict[str, ASGIApp] = {
+        path: ClientEndpoint(directory=parts.directory, desk=parts.desk, answer=answer, style=parts.error_style)
+        for path, answer in clients.items()
+    }
+    endpoints[METADATA_PATH] = MetadataEndpoint(parts.directory)
+    return endpoints
 
 
 def _sso_routes(

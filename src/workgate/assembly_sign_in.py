@@ -1,0 +1,140 @@
+"""Puts together what signing in rests on: passwords, mailed links, second steps, identity providers and people."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from workgate.domain.ids import Clock, Entropy
+from workgate.domain.link_origins import LinkOrigins
+from workgate.domain.sign_in_ports import Mailer
+from workgate.domain.sso import ProviderKind
+from workgate.opening import Opened
+from workgate.ops.settings import Settings
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
+from workgate.service.mailed_links import MailedLinks
+from workgate.service.once import Questions
+from workgate.service.outbox import Outbox
+from workgate.service.passwords import PasswordDesk
+from workgate.service.people import People
+from workgate.service.provider_secrets import ProviderSecrets
+from workgate.service.second_steps import SecondSteps
+from workgate.service.sign_in_rules import SignInAdministration
+from workgate.service.sso import ProviderProtocol
+from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
+from workgate.signin.common_passwords import CommonPasswords
+from workgate.signin.fetch import Fetcher, FetchPolicy
+from workgate.signin.oidc import OidcClient
+from workgate.signin.saml import Saml, is_installed
+from workgate.signin.xmlsec import XmlSec
+
+
+class PasswordServices(Opened):
+    """Passwords, links to set them, and second steps."""
+
+    def __init__(self, settings: Settings, *, clock: Clock, entropy: Entropy) -> None:
+        super().__init__(settings, clock=clock, entropy=entropy)
+        database, audit, ids = self.database, self.audit, self.ids
+        self.outbox = Outbox(_mailer(self))
+        self.password_desk = PasswordDesk(
+            users=database.users,
+            store=database.passwords,
+            rules=database.sign_in_rules,
+            passwords=self.passwords,
+            common=CommonPasswords(),
+            clock=clock,
+            audit=audit,
+        )
+        self.mailed_links = MailedLinks(
+            links=database.links,
+            users=database.users,
+            passwords=database.passwords,
+            rules=database.sign_in_rules,
+            desk=self.password_desk,
+            outbox=self.outbox,
+            origins=_link_origins(settings),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
+        self.second_steps = SecondSteps(
+            factors=database.second_factors,
+            rules=database.sign_in_rules,
+            questions=Questions(mint=self.mint, clock=clock, entropy=entropy),
+            mint=self.mint,
+            ids=ids,
+            clock=clock,
+            entropy=entropy,
+            audit=audit,
+        )
+
+
+class SignInServices(PasswordServices):
+    """All of it, with identity providers, people and an environment's rules."""
+
+    def __init__(self, settings: Settings, *, clock: Clock, entropy: Entropy) -> None:
+        super().__init__(settings, clock=clock, entropy=entropy)
+        database, audit, ids = self.database, self.audit, self.ids
+        self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
+        self.sign_in = SignInAdministration(rules=database.sign_in_rules, states=database.provider_states, audit=audit)
+        self.federations = Federations(
+            federated=database.federated_users, users=database.users, clock=clock, entropy=entropy, audit=audit
+        )
+        secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
+        fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
+        self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.saml = _saml(self, secrets, fetcher)
+        self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        if self.saml is not None:
+            self.protocols = {**self.protocols, ProviderKind.SAML: self.saml}
+        self.identity_providers = IdentityProviders(
+            providers=database.identity_providers,
+            states=database.provider_states,
+            rules=database.sign_in_rules,
+            protocols=self.protocols,
+            secrets=secrets,
+            ids=ids,
+            clock=clock,
+            audit=audit,
+        )
+
+
+def _saml(opened: Opened, secrets: ProviderSecrets, fetcher: Fetcher) -> SamlProtocol | None:
+    """SAML, where its libraries are installed; none of them is loaded yet."""
+    if not is_installed():
+        return None
+    return SamlProtocol(
+        saml=Saml(XmlSec()),
+        secrets=secrets,
+        fetcher=fetcher,
+        used=opened.database.used_assertions,
+        clock=opened.clock,
+        entropy=opened.entropy,
+    )
+
+
+def _mailer(opened: Opened) -> Mailer | None:
+    """How mail leaves, as the settings say; None: not at all."""
+    settings = opened.settings
+    if settings.smtp_url is not None and settings.mail_folder is not None:
+        raise ValueError("smtp_url and mail_folder are both set: mail goes one way only")
+    if settings.smtp_url is None and settings.mail_folder is None:
+        return None
+    # Who sends no mail need not wait for what that takes.
+    from workgate.signin import mail  # noqa: PLC0415
+
+    sender = mail.parse_sender(settings.mail_from)
+    if settings.mail_folder is not None:
+        return mail.FolderMailer(Path(settings.mail_folder), sender, clock=opened.clock, entropy=opened.entropy)
+    server = mail.parse_smtp_url(settings.smtp_url or "")
+    return mail.SmtpMailer(server, sender, clock=opened.clock, entropy=opened.entropy)
+
+
+def _link_origins(settings: Settings) -> LinkOrigins:
+    origins = LinkOrigins(settings.base_domains, settings.mail_origin)
+    fault = origins.fault
+    if fault is not None:
+        raise ValueError(fault)
+    return origins
