@@ -54,11 +54,13 @@ LAYERS: dict[str, Unit] = {
     "testing": Unit(imports=ANYTHING, but_not=("cli",), clock=True),
     # 6
     "server": Unit(imports=ANYTHING, but_not=("cli", "testing", "client"), clock=True),
-    # Its two halves: what is opened, and what is put together of it.
-    "assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server")),
-    "assembly_sign_in": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly")),
+    # Its parts: what is opened, the services that are made of it, and what the endpoints are made of.
+    "web_assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server")),
+    "assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "web", "web_assembly")),
     "opening": Unit(
-        imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly", "assembly_sign_in"), clock=True
+        imports=ANYTHING,
+        but_not=("cli", "testing", "client", "server", "assembly", "web", "web_assembly"),
+        clock=True,
     ),
     # Sockets and processes, for any application: they know nothing of ours.
     "serving": Unit(imports=("http11", *OPS_EVENTS), banned=DATABASES, clock=True),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -48,6 +48,8 @@ class ScriptedProvider:
     """Key IDs and the names of the keys behind them."""
     metadata: dict[str, Any] = field(default_factory=dict)
     userinfo: dict[str, Any] = field(default_factory=dict)
+    person: dict[str, Any] = field(default_factory=dict)
+    """The claims of whoever comes with a browser."""
     overrides: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     _tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class ScriptedProvider:
         headers = {} if kid is None else {"kid": kid}
         return jwt.encode(dict(claims), a_key(key or kid or "first"), algorithm="RS256", headers=headers)
 
-    def code(self, query: Mapping[str, str], id_token: str | None = None, **changes: Any) -> str:
+    def code(self, query: Mapping[str, str], id_token: Any = None, **changes: Any) -> str:
         """Have somebody sign in: a code that gives this ID token, by default a good one with these claims."""
         code = f"code-{len(self._tokens)}"
         token = self.sign(self.claims(query, **changes)) if id_token is None else id_token
@@ -83,8 +85,8 @@ class ScriptedProvider:
         """Let a code give something else."""
         self._tokens[code].update(changes)
 
-    def answer(self, method: str, path: str, form: Mapping[str, str]) -> tuple[int, Any]:
-        """What it answers to a request."""
+    def answer(self, method: str, path: str, query: Mapping[str, str], form: Mapping[str, str]) -> tuple[int, Any]:
+        """What it answers to a request; of a redirect, where to."""
         match path:
             case "/.well-known/openid-configuration":
                 return 200, {
@@ -98,11 +100,18 @@ class ScriptedProvider:
                 }
             case "/keys":
                 return 200, {"keys": [_public(kid, name) for kid, name in self.published.items()]}
+            case "/authorize":
+                return 302, self._sent_back(query)
             case "/userinfo":
                 return 200, self.userinfo
             case "/token" if method == "POST":
                 return self._redeemed(form)
         return 404, {"error": "not_found"}
+
+    def _sent_back(self, query: Mapping[str, str]) -> str:
+        """Whoever comes with a browser is ``person``, at once."""
+        answer = {"code": self.code(query, **self.person), "state": query["state"], "iss": self.issuer}
+        return query["redirect_uri"] + "?" + urlencode(answer)
 
     def _redeemed(self, form: Mapping[str, str]) -> tuple[int, Any]:
         tokens = self._tokens.get(form.get("code", ""))
@@ -134,15 +143,18 @@ def a_provider(now: Callable[[], int]) -> Iterator[ScriptedProvider]:
             """Say nothing."""
 
         def _serve(self, form: dict[str, str]) -> None:
-            path = urlsplit(self.path).path
+            path, query = urlsplit(self.path).path, dict(parse_qsl(urlsplit(self.path).query))
             provider.asked.append(
                 Asked(self.command, path, {name.lower(): text for name, text in self.headers.items()}, form)
             )
             if path in provider.overrides:
                 provider.overrides[path](self)
                 return
-            status, payload = provider.answer(self.command, path, form)
-            send(self, status, json.dumps(payload).encode())
+            status, payload = provider.answer(self.command, path, query, form)
+            if status == 302:
+                send(self, status, b"", location=payload)
+            else:
+                send(self, status, json.dumps(payload).encode())
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     provider = ScriptedProvider(f"http://127.0.0.1:{server.server_address[1]}", now)

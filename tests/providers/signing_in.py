@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -13,9 +13,18 @@ from workgate.domain.audit import AuditEvent
 from workgate.domain.signing_in import SignInRules, SsoMode
 from workgate.domain.sso import IdentityProvider, ProviderKind, Provisioning
 from workgate.service.acting import OPERATOR
+from workgate.testing import StandIn
 
 
-def set_rules(world: World, environment: Environment, sso: SsoMode, **more: Any) -> None:
+class Running(Protocol):
+    """Something that holds a running Workgate."""
+
+    @property
+    def stand_in(self) -> StandIn:
+        """It."""
+
+
+def set_rules(world: Running, environment: Environment, sso: SsoMode, **more: Any) -> None:
     """Decide how an environment's people sign in."""
     opened = world.stand_in.workgate
     record = opened.audit.entry(AuditEvent.SIGN_IN_RULES_CHANGED, environment)
@@ -24,9 +33,9 @@ def set_rules(world: World, environment: Environment, sso: SsoMode, **more: Any)
 
 
 def set_up(
-    world: World,
+    world: Running,
     provider: ScriptedProvider,
-    environment: Environment | None = None,
+    environment: Environment,
     *,
     name: str = "Corporate",
     enabled: bool = True,
@@ -37,7 +46,7 @@ def set_up(
     """Set a provider up."""
     settings = {"issuer": provider.issuer, "client_id": CLIENT_ID, **protocol}
     created = world.stand_in.workgate.identity_providers.create(
-        environment or world.acme,
+        environment,
         ProviderKind.OIDC,
         name,
         settings,
@@ -49,10 +58,15 @@ def set_up(
     return world.stand_in.run(created)
 
 
-def federate(world: World, row: IdentityProvider, subject: str, user: User, where: Environment | None = None) -> None:
-    """Let a subject stand for a user."""
+def federate(world: World, row: IdentityProvider, subject: str, user: User) -> None:
+    """Let a subject stand for a user of acme."""
+    federate_in(world, world.acme, row, subject, user)
+
+
+def federate_in(world: Running, environment: Environment, row: IdentityProvider, subject: str, user: User) -> None:
+    """The same in any environment."""
     federations = world.stand_in.workgate.federations
-    world.stand_in.run(federations.federate(where or world.acme, row, subject, user, by=OPERATOR))
+    world.stand_in.run(federations.federate(environment, row, subject, user, by=OPERATOR))
 
 
 @dataclass

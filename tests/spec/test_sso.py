@@ -35,7 +35,7 @@ def provider(there: World) -> Iterator[ScriptedProvider]:
 
 @pytest.fixture(scope="module")
 def row(there: World, provider: ScriptedProvider) -> IdentityProvider:
-    made = set_up(there, provider)
+    made = set_up(there, provider, there.acme)
     federate(there, made, "subject-1", there.ann)
     return made
 
@@ -81,7 +81,7 @@ def test_there_and_back(there: World, provider: ScriptedProvider, row: IdentityP
 @pytest.mark.parametrize("authentication", ["client_secret_post", "none"])
 def test_other_client_authentications(there: World, provider: ScriptedProvider, authentication: str) -> None:
     secret = None if authentication == "none" else SECRET
-    row = set_up(there, provider, name=authentication, secret=secret, client_authentication=authentication)
+    row = set_up(there, provider, there.acme, name=authentication, secret=secret, client_authentication=authentication)
     federate(there, row, "subject-1", there.bob)
     trip = go(there.browser(), row)
     assert trip.back(provider.code(trip.query)).status_code == 303
@@ -141,7 +141,7 @@ def test_a_lock_by_wrong_passwords_does_not_keep_them_out(
 
 @pytest.mark.spec("Workgate", "sso", "users are made of what arrives only where that is switched on, once for each")
 def test_provisioning(there: World, provider: ScriptedProvider) -> None:
-    row = set_up(there, provider, name="Makes users", provisioning=MAPPING)
+    row = set_up(there, provider, there.acme, name="Makes users", provisioning=MAPPING)
     claims = {"preferred_username": "dora", "given_name": "Dora", "family_name": "Dean", "email": "dora@acme.example"}
     for _ in range(2):
         trip = go(there.browser(), row)
@@ -160,7 +160,7 @@ def test_provisioning(there: World, provider: ScriptedProvider) -> None:
 @pytest.mark.spec("SECURITY", "26", "a made user never takes the place of one who has the name")
 @pytest.mark.parametrize("username", ["ann", " ANN ", "\uff41\uff4e\uff4e"])
 def test_provisioning_a_name_that_is_taken(there: World, provider: ScriptedProvider, username: str) -> None:
-    row = set_up(there, provider, name="Makes users", provisioning=MAPPING)
+    row = set_up(there, provider, there.acme, name="Makes users", provisioning=MAPPING)
     trip = go(there.browser(), row)
     answer = trip.back(provider.code(trip.query, sub="not-ann", preferred_username=username))
     assert answer.status_code == 403
@@ -172,14 +172,14 @@ def test_provisioning_a_name_that_is_taken(there: World, provider: ScriptedProvi
 def test_provisioning_of_what_makes_no_user_name(
     there: World, provider: ScriptedProvider, username: str | None
 ) -> None:
-    row = set_up(there, provider, name="Makes users", provisioning=MAPPING)
+    row = set_up(there, provider, there.acme, name="Makes users", provisioning=MAPPING)
     trip = go(there.browser(), row)
     assert trip.back(provider.code(trip.query, sub="nameless", preferred_username=username)).status_code == 403
     assert who_is(trip.browser) is None
 
 
 def test_userinfo_gives_more_and_only_of_the_same_subject(there: World, provider: ScriptedProvider) -> None:
-    row = set_up(there, provider, name="Asks more", provisioning=MAPPING, userinfo=True)
+    row = set_up(there, provider, there.acme, name="Asks more", provisioning=MAPPING, userinfo=True)
     provider.userinfo = {"sub": "somebody-else", "preferred_username": "eva"}
     trip = go(there.browser(), row)
     assert trip.back(provider.code(trip.query, sub="e-1")).status_code == 403
@@ -196,7 +196,7 @@ def test_userinfo_gives_more_and_only_of_the_same_subject(there: World, provider
 
 @pytest.mark.spec("Workgate", "sso", "a test shows what arrived and what would happen, and changes nothing")
 def test_the_test(there: World, provider: ScriptedProvider) -> None:
-    row = set_up(there, provider, name="Under test", enabled=False, provisioning=MAPPING)
+    row = set_up(there, provider, there.acme, name="Under test", enabled=False, provisioning=MAPPING)
     ann = there.browser()
     assert ann.sign_in().status_code == 303
     session = ann.http.cookies["workgate_session"]
@@ -221,7 +221,7 @@ def test_the_test(there: World, provider: ScriptedProvider) -> None:
 
 @pytest.mark.spec("Workgate", "sso", "only an administrator tests, and a provider that is off signs nobody in")
 def test_who_may_test(there: World, provider: ScriptedProvider) -> None:
-    row = set_up(there, provider, name="Off", enabled=False)
+    row = set_up(there, provider, there.acme, name="Off", enabled=False)
     bob = there.browser()
     assert bob.sign_in("bob").status_code == 303
     assert bob.http.get(f"/sso/{row.provider_id}/test").status_code == 403
@@ -275,7 +275,7 @@ def test_sso_only(there: World, row: IdentityProvider) -> None:
 
 def test_the_authorize_page_goes_straight_to_the_only_provider(provider: ScriptedProvider) -> None:
     with a_world(sso_private_addresses=True) as world:
-        row = set_up(world, provider)
+        row = set_up(world, provider, world.acme)
         set_rules(world, world.acme, SsoMode.ONLY)
         asked = authorize_params(world.web, state="a b&c")
         browser = world.browser()
@@ -283,7 +283,7 @@ def test_the_authorize_page_goes_straight_to_the_only_provider(provider: Scripte
         location = answer.headers["location"]
         assert location.startswith(f"/sso/{row.provider_id}/begin?next=")
         assert query_of(query_of(location)["next"]) == asked
-        set_up(world, provider, name="Another one")
+        set_up(world, provider, world.acme, name="Another one")
         location = browser.authorize(**asked).headers["location"]
         assert location.startswith("/login?next=")
         page = browser.http.get(location).text

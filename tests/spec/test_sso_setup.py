@@ -156,7 +156,7 @@ def test_the_secret(there: World, provider: ScriptedProvider, admin: Browser) ->
 
 @pytest.mark.spec("Workgate", "sso setup", "what a test showed holds for what was tested")
 def test_a_change_must_be_tested_again(there: World, provider: ScriptedProvider, admin: Browser) -> None:
-    row = set_up(there, provider, name="Changing", enabled=False)
+    row = set_up(there, provider, there.acme, name="Changing", enabled=False)
     path = f"{SSO}/{row.provider_id}"
     federate(there, row, "c-1", there.ann)
     trip = go(admin, row, path, how="test")
@@ -308,7 +308,7 @@ def test_the_formats_are_those_that_there_are() -> None:
 
 @pytest.mark.spec("Workgate", "sso setup", "with SSO for everybody the last provider that works stays")
 def test_nobody_is_locked_out(there: World, provider: ScriptedProvider, admin: Browser) -> None:
-    row = set_up(there, provider, name="Only one")
+    row = set_up(there, provider, there.acme, name="Only one")
     path = f"{SSO}/{row.provider_id}"
     federate(there, row, "o-1", there.ann)
     trip = go(admin, row, path, how="test")
@@ -327,7 +327,7 @@ def test_nobody_is_locked_out(there: World, provider: ScriptedProvider, admin: B
 
 @pytest.mark.spec("Workgate", "sso setup", "deleting asks first, and says who will be cut off")
 def test_who_is_cut_off(there: World, provider: ScriptedProvider, admin: Browser) -> None:
-    row = set_up(there, provider, name="Going")
+    row = set_up(there, provider, there.acme, name="Going")
     path = f"{SSO}/{row.provider_id}"
     assert "nobody is cut off" in admin.http.get(f"{path}/delete").text
     federate(there, row, "g-1", there.ann)

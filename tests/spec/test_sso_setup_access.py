@@ -58,7 +58,7 @@ PATHS = [
 @pytest.fixture(scope="module")
 def rows(there: World, provider: ScriptedProvider) -> dict[str, str]:
     return {
-        "oidc": str(set_up(there, provider, name="Standing").provider_id),
+        "oidc": str(set_up(there, provider, there.acme, name="Standing").provider_id),
         "saml": str(saml.set_up(there, IDP, name="Standing too").provider_id),
     }
 

@@ -11,7 +11,6 @@ from workgate.domain.audit import AuditEvent
 from workgate.domain.people import PersonChanges
 from workgate.server import Workgate
 from workgate.service.acting import OPERATOR
-from workgate.signin.password import SHORTEST_PASSWORD
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -131,7 +130,7 @@ def _password(password: str | None, from_stdin: bool) -> str:
     if from_stdin:
         fail("give the password with --password or with --password-stdin, not both")
     if password is None and sys.stdin.isatty():
-        return getpass.getpass(f"Password ({SHORTEST_PASSWORD} characters or more): ")
+        return getpass.getpass("Password: ")
     if password is None:
         fail("give the password with --password or with --password-stdin")
     return password

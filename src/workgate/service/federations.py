@@ -104,16 +104,27 @@ class Federations:
         )
 
     async def unfederate(
-        self, environment: Environment, provider: IdentityProvider, subject: str, *, by: Acting
+        self,
+        environment: Environment,
+        provider: IdentityProvider,
+        subject: str,
+        *,
+        user: User | None = None,
+        by: Acting,
     ) -> None:
-        """Let a subject stand for nobody from now on. Sessions that it opened live on.
+        """Let a subject stand for nobody from now on; with a ``user``, only if it stands for that one.
+
+        Sessions that it opened live on.
 
         Raises:
             NotAllowed: whoever asks is no administrator.
-            NotFound: it stands for nobody.
+            NotFound: it does not stand for that user, or for anybody.
         """
         by.must_administer(environment)
-        reason = f"{shown_subject(provider, subject)} stands for nobody any more"
+        there = await self._found(environment, provider, subject)
+        if there is None or (user is not None and there.user_id != user.user_id):
+            raise NotFound("this federation ID does not stand for this user")
+        reason = f"user {there.user_id}: {shown_subject(provider, subject)} stands for nobody any more"
         if not await until_new(
             lambda: self._federated.unfederate(
                 environment.environment_id,
@@ -122,7 +133,7 @@ class Federations:
                 record=by.entry(self._audit, AuditEvent.USER_CHANGED, environment, reason=reason),
             )
         ):
-            raise NotFound("this federation ID stands for nobody")
+            raise NotFound("this federation ID was taken away meanwhile")
 
     async def _found(self, environment: Environment, provider: IdentityProvider, subject: str) -> User | None:
         return await self._federated.federated(environment.environment_id, provider.provider_id, subject)

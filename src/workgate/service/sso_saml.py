@@ -7,12 +7,14 @@ said by another.
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 import msgspec
 
 from workgate.crypto.certificates import Certificate, new_own_key, read_pem_certificate
 from workgate.domain.accounts import Environment
-from workgate.domain.ids import Clock, Entropy, EnvironmentId
+from workgate.domain.ids import Clock, Entropy, EnvironmentId, RowId
 from workgate.domain.limits import FailureLimit
 from workgate.domain.problems import Problem, TooOften
 from workgate.domain.sso import FetchFailed, IdentityProvider, NotVouched, ProviderKind, Vouched, callback_path
@@ -24,10 +26,11 @@ from workgate.signin.saml import NAME_ID_FORMATS, Saml, SamlProvider, SamlSettin
 from workgate.signin.saml_assertion import LONGEST_LEEWAY_SECONDS
 from workgate.signin.saml_metadata import IdentityProviderMetadata, OwnMetadata, read_metadata, write_metadata
 from workgate.signin.saml_request import SendForm, SendRedirect
-from workgate.signin.saml_response import Response, decode_response, read_response
+from workgate.signin.saml_response import Response
+from workgate.signin.xmlsec import KeyUnknown
 
 _LONGEST_ATTRIBUTE = 255
-_PAIRS_A_MINUTE = 10
+_PAIRS_A_MINUTE = 5
 
 
 class SamlProtocol:
@@ -59,6 +62,9 @@ class SamlProtocol:
         self._clock = clock
         self._entropy = entropy
         self._pairs = FailureLimit(_PAIRS_A_MINUTE)
+        self._looks = FailureLimit(1)
+        # By provider: newer metadata, and what it is newer than.
+        self._newer: dict[RowId, tuple[str, IdentityProviderMetadata]] = {}
 
     async def prepared(
         self, environment: Environment, protocol: Mapping[str, object], before: Mapping[str, object] | None
@@ -70,6 +76,8 @@ class SamlProtocol:
             completed["metadata"] = await self._fetched(url)
         if before is not None and "certificate" in before:
             return Prepared({**completed, "certificate": before["certificate"]})
+        # Whoever mistypes something has no pair made for it.
+        self.check({**completed, "certificate": ""}, has_secret=True)
         now = self._clock.now()
         wait = self._pairs.wait(environment.environment_id, now)
         if wait is not None:
@@ -98,15 +106,15 @@ class SamlProtocol:
         """Write what the provider must know of us."""
         return write_metadata(_own(provider, _settings(provider), origin))
 
-    def response(self, provider: IdentityProvider, field: str, *, origin: str) -> Response:
+    async def response(self, provider: IdentityProvider, field: str, *, origin: str) -> Response:
         """Read the form field ``SAMLResponse``, which tells what it answers and proves nothing yet.
 
         Raises:
             NotVouched: it is no response of this provider to us; the message is the private reason.
         """
-        metadata = self._read(_settings(provider))
+        metadata = self._metadata(provider)
         acs_url = origin + callback_path(ProviderKind.SAML, provider.provider_id)
-        return read_response(decode_response(field), provider=metadata.entity_id, acs_url=acs_url)
+        return await self._saml.response(field, provider=metadata.entity_id, acs_url=acs_url)
 
     async def vouched(self, begun: Begun, response: Response, *, origin: str) -> Vouched:
         """Prove a response, once; gives whom the provider vouches for.
@@ -121,8 +129,14 @@ class SamlProtocol:
             StoreUnavailable: nothing was used up.
         """
         provider = self._provider(begun.provider, origin)
-        now = self._clock.now()
-        proved = await self._saml.proved(provider, response, request_id=begun.state.reveal(), now=now)
+        prove = partial(self._saml.proved, response=response, request_id=begun.state.reveal(), now=self._clock.now())
+        try:
+            proved = await prove(provider)
+        except KeyUnknown:
+            newer = await self._newer_metadata(begun.provider)
+            if newer is None:
+                raise
+            proved = await prove(replace(provider, metadata=newer))
         environment_id = EnvironmentId(begun.provider.environment_id)
         if not await self._used.use(environment_id, proved.digest, until=proved.until):
             raise NotVouched("the assertion was used before")
@@ -134,8 +148,7 @@ class SamlProtocol:
         Raises:
             NotVouched: the metadata cannot be read (any more).
         """
-        settings = _settings(provider)
-        return self._read(settings), read_pem_certificate(settings.certificate)
+        return self._metadata(provider), read_pem_certificate(_settings(provider).certificate)
 
     def check(self, protocol: Mapping[str, object], *, has_secret: bool) -> Mapping[str, object]:
         """Check the settings and fill their defaults in; see the protocol."""
@@ -148,8 +161,8 @@ class SamlProtocol:
             raise Problem("the program xmlsec1 is not installed on this server", field="kind")
         if not has_secret:
             raise Problem("our own key is gone: delete this provider and set it up anew", field="certificate")
-        insecure = self._fetcher.policy.insecure_http_and_private_addresses
-        metadata = read_metadata(settings.metadata.encode(), now=self._clock.now(), insecure_http=insecure)
+        now = self._clock.now()
+        metadata = read_metadata(settings.metadata.encode(), now=now, insecure_http=self._insecure_http)
         if metadata.wants_signed_requests and not settings.sign_requests:
             raise Problem("this provider wants its requests signed", field="sign_requests")
         if settings.name_id_format not in NAME_ID_FORMATS:
@@ -172,6 +185,26 @@ class SamlProtocol:
         """Let the threads end."""
         self._saml.close()
 
+    async def _newer_metadata(self, provider: IdentityProvider) -> IdentityProviderMetadata | None:
+        """Look whether the provider publishes other keys by now: they change, and nobody tells us.
+
+        At most so often, for anybody can send a signature that nobody knows; and never another provider's.
+        """
+        settings, now = _settings(provider), self._clock.now()
+        if not settings.metadata_url or self._looks.wait(provider.provider_id, now) is not None:
+            return None
+        self._looks.failed(provider.provider_id, now)
+        try:
+            document = await self._fetched(settings.metadata_url)
+            newer = read_metadata(document.encode(), now=now, insecure_http=self._insecure_http)
+        except Problem:
+            return None
+        known = self._metadata(provider)
+        if newer.entity_id != known.entity_id or set(newer.public_keys) <= set(known.public_keys):
+            return None
+        self._newer[provider.provider_id] = (settings.metadata, newer)
+        return newer
+
     async def _fetched(self, url: str) -> str:
         try:
             fetched = await self._fetcher.get(url, accept="application/samlmetadata+xml, application/xml, text/xml")
@@ -182,7 +215,7 @@ class SamlProtocol:
         if fetched.status != 200:
             raise Problem("the metadata's address answers {status}", field="metadata_url", status=fetched.status)
         try:
-            return fetched.body.decode()
+            return fetched.body.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise Problem("the metadata's address answers with something else", field="metadata_url") from None
 
@@ -192,14 +225,22 @@ class SamlProtocol:
         if private_key is None:
             raise NotVouched("our own key for this provider is gone")
         own = _own(provider, settings, origin)
-        return SamlProvider(settings=settings, metadata=self._read(settings), own=own, private_key=private_key)
+        return SamlProvider(settings=settings, metadata=self._metadata(provider), own=own, private_key=private_key)
 
-    def _read(self, settings: SamlSettings) -> IdentityProviderMetadata:
-        insecure = self._fetcher.policy.insecure_http_and_private_addresses
+    def _metadata(self, provider: IdentityProvider) -> IdentityProviderMetadata:
+        """The metadata that was set up, unless newer one was looked up since."""
+        settings = _settings(provider)
+        of, newer = self._newer.get(provider.provider_id, ("", None))
+        if newer is not None and of == settings.metadata:
+            return newer
         try:
-            return read_metadata(settings.metadata.encode(), insecure_http=insecure)
+            return read_metadata(settings.metadata.encode(), insecure_http=self._insecure_http)
         except Problem as problem:
             raise NotVouched(f"the provider's metadata: {problem}") from None
+
+    @property
+    def _insecure_http(self) -> bool:
+        return self._fetcher.policy.insecure_http_and_private_addresses
 
 
 def metadata_path(provider: IdentityProvider) -> str:

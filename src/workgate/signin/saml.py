@@ -6,6 +6,7 @@ read the element that the signature names, here the clock is an argument and onl
 
 import importlib.util
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -21,7 +22,7 @@ from workgate.signin.saml_assertion import (
 )
 from workgate.signin.saml_metadata import IdentityProviderMetadata, OwnMetadata
 from workgate.signin.saml_request import AuthnRequest, SendForm, SendRedirect, by_post, by_redirect
-from workgate.signin.saml_response import Response, signed_assertion
+from workgate.signin.saml_response import Response, decode_response, read_response, signed_assertion
 from workgate.signin.saml_xml import SamlRefused
 from workgate.signin.xmlsec import XmlSec
 
@@ -105,6 +106,21 @@ class Saml:
         key = provider.private_key if own.signs_requests else None
         return by_redirect(request, key) if redirects else await by_post(request, key, self._xmlsec)
 
+    async def response(self, field: str, *, provider: str, acs_url: str) -> Response:
+        """Read the form field ``SAMLResponse``, which tells what it answers and proves nothing yet.
+
+        Args:
+            field: base64 of the document.
+            provider: the entity ID of whom it should come from.
+            acs_url: where it arrived.
+
+        Raises:
+            SamlRefused: with the private reason.
+        """
+        return await self._xmlsec.aside(
+            lambda: read_response(decode_response(field), provider=provider, acs_url=acs_url)
+        )
+
     async def proved(self, provider: SamlProvider, response: Response, *, request_id: str, now: Milliseconds) -> Proved:
         """Check a response to one of our requests, and say whom the provider vouches for.
 
@@ -120,7 +136,7 @@ class Saml:
         document = response.document
         if response.is_encrypted:
             document = await self._xmlsec.decrypt(document, provider.private_key)
-        signed = signed_assertion(document)
+        signed = await self._xmlsec.aside(partial(signed_assertion, document))
         covered = await self._xmlsec.signed_bytes(document, signed, provider.metadata.public_keys)
         expected = Expected(
             provider=provider.metadata.entity_id,
@@ -130,7 +146,7 @@ class Saml:
             now=now,
             leeway_seconds=provider.settings.leeway_seconds,
         )
-        assertion = read_assertion(covered, expected)
+        assertion = await self._xmlsec.aside(partial(read_assertion, covered, expected))
         vouched = Vouched(subject_of(assertion, provider.settings), assertion.attributes)
         return Proved(vouched, assertion.digest, assertion.until)
 

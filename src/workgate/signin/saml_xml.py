@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST_DOCUMENT = 512 * 1024
+_MOST_TAGS = 16_384  # somebody in thousands of groups; reading as many takes some hundredths of a second
 PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 METADATA = "{urn:oasis:names:tc:SAML:2.0:metadata}"
@@ -41,6 +42,8 @@ def parse(document: bytes) -> Element:
 
     if len(document) > LARGEST_DOCUMENT:
         raise SamlRefused(f"the document has more than {LARGEST_DOCUMENT} bytes")
+    if document.count(b"<") > _MOST_TAGS:
+        raise SamlRefused(f"the document has more than {_MOST_TAGS} tags")
     encoding = _ENCODING.match(document)
     # One reading of the bytes: what another parser takes for another alphabet would be another document.
     if encoding is not None and encoding[1].lower() != b"utf-8":

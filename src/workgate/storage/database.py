@@ -8,6 +8,7 @@ from workgate.storage.application_keys import SqlApplicationKeyStore
 from workgate.storage.applications import SqlApplicationStore
 from workgate.storage.audit import SqlAuditStore
 from workgate.storage.authorizations import SqlAuthorizationStore
+from workgate.storage.central import SqlCentralStore
 from workgate.storage.connected import SqlConnectionStore
 from workgate.storage.engine import Engine
 from workgate.storage.exchanges import SqlExchangeStore
@@ -53,6 +54,7 @@ class Database:
         self.sign_in_requests = SqlSignInRequestStore(engine)
         self.used_assertions = SqlUsedAssertionStore(engine)
         self.applications = SqlApplicationStore(engine)
+        self.central = SqlCentralStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)
         self.connections = SqlConnectionStore(engine)

@@ -13,9 +13,9 @@ from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId, ObjectId, RowId
 from workgate.domain.sso import FederatedUser, IdentityProvider, ProviderKind, Provisioning
 from workgate.storage.accounts import USER_COLUMNS, new_user_values, user_from
-from workgate.storage.applications import RegistryChanges
 from workgate.storage.audit import append_record, record_values
 from workgate.storage.engine import Change, Engine, Prepared, Row, Values, given
+from workgate.storage.registry_changes import RegistryChanges
 from workgate.storage.schema import federated_users, identity_providers, sign_in_requests, users
 
 _COLUMNS = (

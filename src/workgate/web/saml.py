@@ -65,7 +65,7 @@ class SamlPages:
         if provider is None:
             return self._answers.no_such_provider(request, visitor)
         try:
-            response = self._saml.response(provider, await _saml_response(request), origin=visitor.issuer)
+            response = await self._saml.response(provider, await _saml_response(request), origin=visitor.issuer)
             begun = await self._sso.expected(visitor.environment, provider, response.in_response_to)
             if begun is None:
                 raise NotVouched("the response answers no request that this provider is expected to answer")
