@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
+from tests.pages.people_screens import PEOPLE_SCREENS
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
 from tests.pages.sso_screens import SSO_SCREENS
@@ -164,6 +165,7 @@ SCREENS: dict[str, Screen] = {
     "signed-out": _signed_out,
     **SETUP_SCREENS,
     **SSO_SCREENS,
+    **PEOPLE_SCREENS,
     **TWO_STEP_SCREENS,
     "connected-apps": _connected_apps,
     "connected-apps-none": _connected_apps_none,
