@@ -6,6 +6,7 @@ from playwright.sync_api import Page
 
 from tests.pages.saml_screens import SAML_SCREENS
 from tests.pages.central_screens import CENTRAL_SCREENS
+from tests.pages.people_screens import PEOPLE_SCREENS
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
 from tests.pages.sso_screens import SSO_SCREENS
@@ -168,6 +169,7 @@ SCREENS: dict[str, Screen] = {
     **CENTRAL_SCREENS,
     **SSO_SCREENS,
     **SAML_SCREENS,
+    **PEOPLE_SCREENS,
     **TWO_STEP_SCREENS,
     "connected-apps": _connected_apps,
     "connected-apps-none": _connected_apps_none,
