@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
+from tests.pages.password_screens import PASSWORD_SCREENS
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
 from tests.pages.steps import allow, connect, connected, sign_in, withdraw_links, words
@@ -161,6 +162,7 @@ SCREENS: dict[str, Screen] = {
     "home-preview": _home_preview,
     "signed-out": _signed_out,
     **SETUP_SCREENS,
+    **PASSWORD_SCREENS,
     "connected-apps": _connected_apps,
     "connected-apps-none": _connected_apps_none,
     "withdraw": _withdraw,

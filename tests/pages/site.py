@@ -1,6 +1,10 @@
 """What the browser tests look at: Workgate with a demo organisation, and the example app, each at its own address."""
 
+import email
+import email.policy
+import re
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +37,8 @@ class Site:
     """An application that says nothing about itself, with a long name and no logo."""
     machine: Registered
     """One that signs in with a key, which is Ann's."""
+    mail: Path
+    """Where mail lands."""
 
     @property
     def url(self) -> str:
@@ -50,6 +56,14 @@ class Site:
         }
         return f"{self.url}/integrations/oauth2/authorize?" + "&".join(f"{k}={v}" for k, v in query.items())
 
+    def newest_link(self) -> str:
+        """The link of the mail that landed last, once none is under way any more."""
+        self.stand_in.run(self.stand_in.workgate.outbox.finish(15))
+        newest = max(self.mail.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        mail = email.message_from_bytes(newest.read_bytes(), policy=email.policy.default)
+        (link,) = re.findall(r"https?://\S+wgl_\S+", mail.get_content())
+        return str(link)
+
     def preview_url(self) -> str:
         """The address of acme's preview lane."""
         return f"http://acme.preview.localhost:{self.stand_in.port}"
@@ -63,6 +77,7 @@ def _people_and_projects(stand_in: StandIn, environment: Environment) -> None:
             PASSWORD,
             first_name=person["first_name"],
             last_name=person["last_name"],
+            email=person["email"],
             is_admin=person["is_admin"],
         )
         for person in PEOPLE
@@ -87,7 +102,11 @@ def served(listener: socket.socket, app: ASGIApp) -> Iterator[None]:
 @contextmanager
 def a_site() -> Iterator[Site]:
     """Run both."""
-    with StandIn() as stand_in, socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        tempfile.TemporaryDirectory() as mail,
+        StandIn(mail_folder=mail) as stand_in,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
         environments = stand_in.create_org("acme", ("my", "preview"), name="Acme")
         for environment in environments:
             _people_and_projects(stand_in, environment)
@@ -123,4 +142,4 @@ def a_site() -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare, machine)
+            yield Site(stand_in, app_url, registered, bare, machine, Path(mail))
