@@ -7,7 +7,9 @@ from playwright.sync_api import Page
 from tests.pages.password_screens import PASSWORD_SCREENS
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
+from tests.pages.sso_screens import SSO_SCREENS
 from tests.pages.steps import allow, connect, connected, sign_in, withdraw_links, words
+from tests.pages.two_step_screens import TWO_STEP_SCREENS
 
 Screen = Callable[[Page, Site], object]
 
@@ -163,6 +165,8 @@ SCREENS: dict[str, Screen] = {
     "signed-out": _signed_out,
     **SETUP_SCREENS,
     **PASSWORD_SCREENS,
+    **SSO_SCREENS,
+    **TWO_STEP_SCREENS,
     "connected-apps": _connected_apps,
     "connected-apps-none": _connected_apps_none,
     "withdraw": _withdraw,

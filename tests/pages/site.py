@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from examples.third_party_app.app import Config, create_app
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 
 import workgate.cli
 from tests.browser import PASSWORD
+from tests.providers.scripted import ScriptedProvider, a_provider
 from workgate.cli.demo_data import PEOPLE, projects
 from workgate.domain.accounts import Environment
 from workgate.service.acting import Acting
@@ -37,6 +39,10 @@ class Site:
     """An application that says nothing about itself, with a long name and no logo."""
     machine: Registered
     """One that signs in with a key, which is Ann's."""
+    globex: Environment
+    """Another organisation, which signs in elsewhere if it likes."""
+    corporate: ScriptedProvider
+    """There: at once, without a page."""
     mail: Path
     """Where mail lands."""
 
@@ -100,15 +106,25 @@ def served(listener: socket.socket, app: ASGIApp) -> Iterator[None]:
 
 
 @contextmanager
-def a_site() -> Iterator[Site]:
-    """Run both."""
+def a_site(**settings: Any) -> Iterator[Site]:
+    """Run both, Workgate with these settings."""
     with (
         tempfile.TemporaryDirectory() as mail,
-        StandIn(mail_folder=mail) as stand_in,
+        _a_site(Path(mail), {"sso_private_addresses": True, "mail_folder": mail, **settings}) as site,
+    ):
+        yield site
+
+
+@contextmanager
+def _a_site(mail: Path, settings: dict[str, Any]) -> Iterator[Site]:
+    with (
+        StandIn(**settings) as stand_in,
         socket.create_server(("127.0.0.1", 0)) as listener,
+        a_provider(lambda: stand_in.clock.now() // 1000) as corporate,
     ):
         environments = stand_in.create_org("acme", ("my", "preview"), name="Acme")
-        for environment in environments:
+        (globex,) = stand_in.create_org("globex", name="Globex")
+        for environment in (*environments, globex):
             _people_and_projects(stand_in, environment)
         app_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         registered = stand_in.create_app(
@@ -142,4 +158,4 @@ def a_site() -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare, machine, Path(mail))
+            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate, mail)

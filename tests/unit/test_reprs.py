@@ -12,6 +12,7 @@ from workgate.crypto.tokens import PresentedToken, TokenKind, TokenValue, read_t
 from workgate.domain.accounts import Environment
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.oauth import ApplicationKey, ClientSecret
+from workgate.domain.second_factors import FactorKind, Once, SecondFactor
 from workgate.domain.signing_in import Account, Step
 from workgate.oauth.client_auth import AuthenticatedClient, Credentials, present, secret_digest
 from workgate.oauth.tokens import TokenAnswer
@@ -19,7 +20,10 @@ from workgate.service.applications import Registered
 from workgate.service.authorize import SendBack
 from workgate.service.clients import Client, ClientRequest
 from workgate.service.descriptions import show_new_secret, show_pair, show_registered
+from workgate.service.once import Question
+from workgate.service.second_steps import NewAuthenticator, Person
 from workgate.service.signing_in import MoreToDo
+from workgate.web.factor_forms import Place
 
 SECRET = "correct-Horse_battery.staple-0123456789"
 PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"
@@ -101,6 +105,20 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "MoreToDo": lambda: MoreToDo(Step.ENROL, TEXT),
     "ClientRequest": client_request,
     "Client": lambda: Client(client_request(), APPLICATION),
+    "SecondFactor": lambda: SecondFactor(
+        environment_id=EnvironmentId(7),
+        user_id=a_user().user_id,
+        factor_id=RowId(1),
+        kind=FactorKind.TOTP,
+        name="",
+        sealed_secret=MATERIAL,
+        last_step=1,
+        created_at=NOW,
+    ),
+    "NewAuthenticator": lambda: NewAuthenticator("a ticket", SECRET, f"otpauth://totp/Acme:ann?secret={SECRET}"),
+    "Question": lambda: Question("a ticket", Once(b"digest", NOW), SALT),
+    "Person": lambda: Person(ACME, a_user(), SECRET.encode(), NOW, "192.0.2.1"),
+    "Place": lambda: Place(action="/", csrf=SECRET, back_url="/", enrolling=False),
     "Registered": lambda: Registered(APPLICATION, SECRET),
     "SendBack": lambda: SendBack(f"https://client.example/callback?code={TEXT}"),
     "Call": api_call,

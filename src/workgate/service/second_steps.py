@@ -49,7 +49,7 @@ class Person:
 
     environment: Environment
     user: User
-    binding: bytes
+    binding: bytes = field(repr=False)
     since: Milliseconds
     address: str
 

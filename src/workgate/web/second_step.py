@@ -31,13 +31,20 @@ _WAYS = ("passkey", "app", "recovery")
 _WRONG = {
     "title": N_("That did not work"),
     "text": N_(
-        "It is not right, was used before, or the account is locked. A code is good for a minute or so: enter the one "
-        "that is shown now. After several wrong tries in a row an account is locked for some minutes."
+        "It is not right, was used before, or the account is locked. After several wrong tries in a row an account is "
+        "locked for some minutes."
+    ),
+}
+_WRONG_CODE = {
+    "title": N_("That did not work"),
+    "text": N_(
+        "The code is not right, was used before, or the account is locked. Wait for the app to show the next one. "
+        "After several wrong tries in a row an account is locked for some minutes."
     ),
 }
 _TOO_OLD = {
     "title": N_("Please try once more"),
-    "text": N_("This page was open for too long, or your browser did not keep its cookie."),
+    "text": N_("This page was open for too long, or your browser did not keep its cookie. Nothing was changed."),
 }
 
 _Page = Callable[[Request, Visitor], Awaitable[Response]]
@@ -114,7 +121,8 @@ class SecondStepPages:
             response = await self._question(request, visitor, pending, way, problem=wait, status=429)
             response.headers["Retry-After"] = str(outcome.retry_after)
             return response
-        return await self._question(request, visitor, pending, way, problem=_WRONG, status=401)
+        wrong = _WRONG_CODE if way == "app" else _WRONG
+        return await self._question(request, visitor, pending, way, problem=wrong, status=401)
 
     async def enrol(self, request: Request, visitor: Visitor, pending: Pending) -> Response:
         """Have a second step chosen to be set up."""

@@ -63,6 +63,7 @@
     if (!window.PublicKeyCredential || !navigator.credentials) continue;
     part.querySelector(".without-passkeys").hidden = true;
     form.hidden = false;
+    form.querySelector("[autofocus]")?.focus();
     form.addEventListener("submit", async (event) => {
       if (form.elements.credential.value) return;
       event.preventDefault();
