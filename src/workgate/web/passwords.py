@@ -1,6 +1,7 @@
 """The pages where somebody who knows the present password chooses another: at will, or because it is due."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from starlette.requests import Request
@@ -139,9 +140,9 @@ class PasswordPages:
         arrival = self._browsers.arrival(request, visitor)
         chosen = await self._own.choose(arrival, pending.account, form.get("new", ""))
         match chosen:
-            case PasswordSet():
-                self._links.tell_changed(visitor.environment, pending.account.user, mailing_for(request, visitor))
-                outcome = await self._signing_in.done(arrival, pending)
+            case PasswordSet(account):
+                self._links.tell_changed(visitor.environment, account.user, mailing_for(request, visitor))
+                outcome = await self._signing_in.done(arrival, replace(pending, account=account))
                 if isinstance(outcome, SignedIn | MoreToDo):
                     return await self._pending.lead_on(request, visitor, outcome)
                 return self._pending.lost(request, visitor)
