@@ -84,9 +84,7 @@ def _app_problem(page: Page, site: Site) -> None:
 
 
 def _remove(page: Page, site: Site) -> None:
-    _own(SECURITY, "Office laptop", "A key on my key ring, whose name shows where lines break")(
-        page, site
-    )
+    _own(SECURITY, "Office laptop", "A key on my key ring, whose name shows where lines break")(page, site)
     page.locator(".row .deeds a").last.click()
     page.locator("button.danger").wait_for()
 

@@ -38,8 +38,8 @@ _WRONG = {
 _WRONG_CODE = {
     "title": N_("That did not work"),
     "text": N_(
-        "The code is not right, was used before, or the account is locked. Wait for the app to show the next one. After "
-        "several wrong tries in a row an account is locked for some minutes."
+        "The code is not right, was used before, or the account is locked. Wait for the app to show the next one. "
+        "After several wrong tries in a row an account is locked for some minutes."
     ),
 }
 _TOO_OLD = {
