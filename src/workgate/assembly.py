@@ -14,6 +14,8 @@ from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
+from workgate.service.central import CentralApplications
+from workgate.service.central_host import CentralHostService
 from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
@@ -36,11 +38,14 @@ from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn, SignInPolicy
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.signin.common_passwords import CommonPasswords
 from workgate.signin.fetch import Fetcher, FetchPolicy
 from workgate.signin.oidc import OidcClient
+from workgate.signin.saml import Saml, is_installed
+from workgate.signin.xmlsec import XmlSec
 from workgate.web.api.calls import AdminServices
 from workgate.web.app import WebParts
 from workgate.web.errors import ErrorStyle
@@ -80,9 +85,16 @@ class Services(Opened):
             audit=audit,
             clock=clock,
         )
+        self.central = CentralApplications(
+            registry=self.registry,
+            central=database.central,
+            applications=database.applications,
+            audit=audit,
+            clock=clock,
+        )
         self.audit_queries = AuditQueries(database.audit)
         self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
-        self.sign_in = SignInAdministration(rules=database.sign_in_rules, tests=database.provider_tests, audit=audit)
+        self.sign_in = SignInAdministration(rules=database.sign_in_rules, states=database.provider_states, audit=audit)
         self.outbox = Outbox(_mailer(self))
         self.password_desk = PasswordDesk(
             users=database.users,
@@ -123,9 +135,14 @@ class Services(Opened):
         secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
         fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=settings.sso_private_addresses))
         self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
+        self.saml = _saml(self, secrets, fetcher)
         self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
+        if self.saml is not None:
+            self.protocols = {**self.protocols, ProviderKind.SAML: self.saml}
         self.identity_providers = IdentityProviders(
             providers=database.identity_providers,
+            states=database.provider_states,
+            rules=database.sign_in_rules,
             protocols=self.protocols,
             secrets=secrets,
             ids=ids,
@@ -134,12 +151,27 @@ class Services(Opened):
         )
 
 
+def _saml(opened: Opened, secrets: ProviderSecrets, fetcher: Fetcher) -> SamlProtocol | None:
+    """SAML, where its libraries are installed; none of them is loaded yet."""
+    if not is_installed():
+        return None
+    return SamlProtocol(
+        saml=Saml(XmlSec()),
+        secrets=secrets,
+        fetcher=fetcher,
+        used=opened.database.used_assertions,
+        clock=opened.clock,
+        entropy=opened.entropy,
+    )
+
+
 def admin_services(services: Services) -> AdminServices:
     """What the admin API calls."""
     return AdminServices(
         registry=services.registry,
         keys=services.application_keys,
         connections=services.connections,
+        central=services.central,
         audit_queries=services.audit_queries,
         audit=services.audit,
         people=services.people,
@@ -179,6 +211,7 @@ def web_parts(services: Services) -> WebParts:
         sso=_sso(services, signing_in),
         protocols=services.protocols,
         oidc=services.oidc,
+        saml=services.saml,
         authorize=_authorize(services),
         desk=desk,
         tokens=TokenService(
@@ -198,6 +231,8 @@ def web_parts(services: Services) -> WebParts:
         registry=services.registry,
         application_keys=services.application_keys,
         connections=services.connections,
+        central=services.central,
+        central_host=_central_host(services),
         own_password=OwnPassword(
             desk=services.password_desk,
             users=database.users,
@@ -212,6 +247,8 @@ def web_parts(services: Services) -> WebParts:
         audit_queries=services.audit_queries,
         people=services.people,
         sign_in=services.sign_in,
+        identity_providers=services.identity_providers,
+        federations=services.federations,
         naming=Naming(users=database.users, applications=database.applications),
         audit=services.audit,
         mint=services.mint,
@@ -229,6 +266,17 @@ def _desk(opened: Opened) -> ClientDesk:
         clock=opened.clock,
         audit=opened.audit,
         failures_per_client=opened.settings.client_failures,
+    )
+
+
+def _central_host(opened: Opened) -> CentralHostService:
+    return CentralHostService(
+        central=opened.database.central,
+        environments=opened.database.environments,
+        clock=opened.health,  # as environments are found
+        audit=opened.audit,
+        base_domains=opened.settings.base_domains,
+        tries_per_address=opened.settings.sign_in_failures_per_address,
     )
 
 
@@ -328,6 +376,7 @@ def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
 def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
     return SingleSignOn(
         providers=services.database.identity_providers,
+        states=services.database.provider_states,
         requests=services.database.sign_in_requests,
         federations=services.federations,
         rules=services.database.sign_in_rules,

@@ -80,6 +80,8 @@ class Workgate(Services):
         """Write what is under way, then close."""
         await self.database.close()
         self.passwords.close()
+        if self.saml is not None:
+            self.saml.close()
         self.outbox.close()
 
     def refresh_keys(self) -> None:

@@ -163,10 +163,13 @@ def test_user_commands(world: World) -> None:
     assert changed == {"username": "eve"}
     assert log_in(world, "eve") == 401
     assert log_in(world, "eve", "another good password") == 200
+    assert log_in(world, "eve", "another good password") == 200
     assert beside(world, "user", "disable", "eve", *ACME).json == {"username": "eve", "active": False}
     assert log_in(world, "eve", "another good password") == 401
     assert beside(world, "user", "enable", "eve", *ACME).json == {"username": "eve", "active": True}
     assert log_in(world, "eve", "another good password") == 200
+    beside(world, "user", "password", "eve", *ACME, "--password", "password1", "--any-password")
+    assert log_in(world, "eve", "password1") == 200
 
 
 def test_withdrawing(world: World) -> None:

@@ -35,6 +35,8 @@ FAILURES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("user", "create", "eve", *ACME, "--password", PASSWORD, "--password-stdin"), "not both"),
     (("user", "create", "", *ACME, "--password", PASSWORD), "1 to 254 characters"),
     (("user", "password", "nobody", *ACME, "--password", PASSWORD), "nobody in this environment"),
+    (("user", "password", "ann", *ACME, "--password", "password1"), "Do not use a word or a password that many people"),
+    (("user", "password", "ann", *ACME, "--password", "", "--any-password"), "1 to 1024 characters"),
     (("user", "disable", "nobody", *ACME), "nobody in this environment"),
     (("user", "withdraw", "ann", *ACME, "--app", NOBODY), "no application with the client_id"),
     (WEB, "at least one redirect URL"),

@@ -6,6 +6,7 @@ from playwright.sync_api import Page
 
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
+from tests.pages.sso_screens import SSO_SCREENS
 from tests.pages.steps import allow, connect, connected, sign_in, withdraw_links, words
 from tests.pages.two_step_screens import TWO_STEP_SCREENS
 
@@ -162,6 +163,7 @@ SCREENS: dict[str, Screen] = {
     "home-preview": _home_preview,
     "signed-out": _signed_out,
     **SETUP_SCREENS,
+    **SSO_SCREENS,
     **TWO_STEP_SCREENS,
     "connected-apps": _connected_apps,
     "connected-apps-none": _connected_apps_none,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from examples.third_party_app.app import Config, create_app
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 
 import workgate.cli
 from tests.browser import PASSWORD
+from tests.providers.scripted import ScriptedProvider, a_provider
 from workgate.cli.demo_data import PEOPLE, projects
 from workgate.domain.accounts import Environment
 from workgate.service.acting import Acting
@@ -33,6 +35,10 @@ class Site:
     """An application that says nothing about itself, with a long name and no logo."""
     machine: Registered
     """One that signs in with a key, which is Ann's."""
+    globex: Environment
+    """Another organisation, which signs in elsewhere if it likes."""
+    corporate: ScriptedProvider
+    """There: at once, without a page."""
 
     @property
     def url(self) -> str:
@@ -85,11 +91,17 @@ def served(listener: socket.socket, app: ASGIApp) -> Iterator[None]:
 
 
 @contextmanager
-def a_site() -> Iterator[Site]:
-    """Run both."""
-    with StandIn() as stand_in, socket.create_server(("127.0.0.1", 0)) as listener:
+def a_site(**settings: Any) -> Iterator[Site]:
+    """Run both, Workgate with these settings."""
+    settings = {"sso_private_addresses": True, **settings}
+    with (
+        StandIn(**settings) as stand_in,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        a_provider(lambda: stand_in.clock.now() // 1000) as corporate,
+    ):
         environments = stand_in.create_org("acme", ("my", "preview"), name="Acme")
-        for environment in environments:
+        (globex,) = stand_in.create_org("globex", name="Globex")
+        for environment in (*environments, globex):
             _people_and_projects(stand_in, environment)
         app_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         registered = stand_in.create_app(
@@ -123,4 +135,4 @@ def a_site() -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare, machine)
+            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate)

@@ -118,6 +118,18 @@ def change_password(held: Holdings) -> None:
     held.world.stand_in.set_password(held.world.acme, held.username, "another good password")
 
 
+def change_own_password(held: Holdings) -> None:
+    fields = form_fields(held.browser.http.get("/account/password").text, "/account/password")
+    new = {"current": PASSWORD, "new": "wibble drone tackle", "again": "wibble drone tackle"}
+    assert held.browser.http.post("/account/password", data={**fields, **new}).status_code == 303
+
+
+def end_other_sign_ins(held: Holdings) -> None:
+    action = "/account/sessions/end-others"
+    fields = form_fields(held.browser.http.get("/account/sessions").text, action)
+    assert held.browser.http.post(action, data=fields).status_code == 303
+
+
 def set_active(held: Holdings, *, active: bool) -> None:
     world = held.world
     world.stand_in.run(world.stand_in.workgate.administration.set_active(world.acme, held.username, active=active))
@@ -200,6 +212,8 @@ EVENTS: dict[str, Callable[[Holdings], None]] = {
     "logout of the API session": lambda held: log_out(held, held.api_session),
     "logout with the access token": lambda held: log_out(held, held.pair["access_token"]),
     "password changed": change_password,
+    "password changed by the user there": change_own_password,
+    "all other sign-ins ended there": end_other_sign_ins,
     "user disabled": lambda held: set_active(held, active=False),
     "user disabled, then enabled": disable_and_enable,
     "consent withdrawn": withdraw,

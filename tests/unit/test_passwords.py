@@ -95,7 +95,7 @@ def test_kinds_that_are_asked_for(asked: int, fault: list[str]) -> None:
         "abababab",
         "xyzxyzxyz",
         "jessica1",
-        "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44",  # the same in full width
+        "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44",
         "L1verpool",
         "",
     ],

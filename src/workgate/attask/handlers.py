@@ -15,6 +15,7 @@ from workgate.domain.accounts import Environment, Session, SessionOrigin
 from workgate.domain.ids import ObjectId
 from workgate.domain.objects import Condition, ObjectQuery
 from workgate.domain.ports import ObjectStore, StoreUnavailable, UserStore
+from workgate.oauth.errors import Fault
 from workgate.ops.telemetry import described, log_refusal
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.sessions import SessionService
@@ -65,6 +66,8 @@ class AttaskApp:
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         environment = await self._directory.by_host(asgi.host(scope))
         if environment is None:
+            if self._directory.central_host(asgi.host(scope)) is not None:
+                raise ApiError(ApiFault.NOT_FOUND, Fault.CENTRAL_HOST.description)
             raise ApiError(ApiFault.NOT_FOUND, "No organisation has this address: check its domain and lane.")
         call = await read_call(scope, receive, self._largest_body)
         if not call.segments:

@@ -3,6 +3,7 @@
 import typer
 
 from workgate.cli import (
+    app_central_commands,
     app_commands,
     app_credential_commands,
     audit_commands,
@@ -10,6 +11,7 @@ from workgate.cli import (
     key_commands,
     org_commands,
     serve,
+    sso_commands,
     user_commands,
 )
 from workgate.cli.demo import demo
@@ -30,6 +32,16 @@ app_commands.commands.add_typer(
 app_commands.commands.add_typer(
     app_credential_commands.key_commands, name="key", help="Public keys of a machine-to-machine application."
 )
+cli.add_typer(sso_commands.commands, name="sso", help="Identity providers, at which people sign in.")
+user_commands.commands.command("federate")(sso_commands.federate)
+user_commands.commands.command("unfederate")(sso_commands.unfederate)
+for command in (
+    app_central_commands.central,
+    app_central_commands.available,
+    app_central_commands.install,
+    app_central_commands.uninstall,
+):
+    app_commands.commands.command()(command)
 cli.add_typer(key_commands.keys, name="keys", help="The key ring, under which all tokens are made.")
 cli.add_typer(key_commands.epoch, name="epoch", help="The installation's epoch.")
 cli.add_typer(audit_commands.commands, name="audit", help="What happened, and what a reference stands for.")

@@ -18,6 +18,7 @@ import typer
 from workgate.cli.context import fail
 from workgate.cli.demo_data import DOMAIN, LANES, PASSWORD, PEOPLE, projects
 from workgate.domain.accounts import Environment
+from workgate.domain.mails import Mail
 from workgate.domain.oauth import ApplicationType
 from workgate.opening import SystemClock
 from workgate.ops.settings import load_settings
@@ -58,8 +59,9 @@ def demo(
 
 async def _run(listener: socket.socket, url: str, app_port: int, began: float) -> None:
     app_url = f"http://127.0.0.1:{app_port}"
-    settings = load_settings({}, database_url=f"sqlite:///{_FOLDER / 'workgate.db'}")
+    settings = load_settings({}, database_url=f"sqlite:///{_FOLDER / 'workgate.db'}", mail_folder=str(_FOLDER / "mail"))
     workgate = Workgate(settings, clock=SystemClock())
+    workgate.outbox.sent = _show_mail
     environment, registered = await _seed(workgate, f"{app_url}/callback")
     _write_variables(url, app_url, registered)
     example = _start_example(url, app_url, app_port, registered)
@@ -162,6 +164,11 @@ async def _accepts(port: int) -> bool:
     return True
 
 
+def _show_mail(mail: Mail) -> None:
+    """Say that a mail landed in the folder, with the link in it."""
+    print(f"  Mail to {mail.to}: {mail.link or mail.subject}", flush=True)
+
+
 def _announce(url: str, app_url: str, environment: Environment, began: float) -> None:
     name, password = PEOPLE[0]["username"], PASSWORD
     others = ", ".join(str(person["username"]) for person in PEOPLE[1:])
@@ -177,6 +184,7 @@ Workgate is ready ({time.monotonic() - began:.1f} s): {environment.name}, lanes 
          or as      {others}     same password
 
   For the README's calls:  . {_FOLDER}/demo.env
+  Mail lands in {_FOLDER / "mail"}, and its links are shown here.
   Ctrl-C stops everything.
 """,
         flush=True,

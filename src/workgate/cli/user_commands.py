@@ -9,7 +9,6 @@ import typer
 from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, fail, run, show
 from workgate.server import Workgate
 from workgate.service.acting import OPERATOR
-from workgate.signin.password import SHORTEST_PASSWORD
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -125,7 +124,7 @@ def _password(password: str | None, from_stdin: bool) -> str:
     if from_stdin:
         fail("give the password with --password or with --password-stdin, not both")
     if password is None and sys.stdin.isatty():
-        return getpass.getpass(f"Password ({SHORTEST_PASSWORD} characters or more): ")
+        return getpass.getpass("Password: ")
     if password is None:
         fail("give the password with --password or with --password-stdin")
     return password

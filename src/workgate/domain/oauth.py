@@ -76,7 +76,11 @@ class ApplicationKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """A registered OAuth2 client of one environment. Durations are whole seconds; None is without end."""
+    """A registered OAuth2 client of one environment. Durations are whole seconds; None is without end.
+
+    ``is_central``: the operator lets every organisation of its lane install it. One that is installed belongs to the
+    environment that ``owner_environment_id`` names, and everything that is said of it is said there.
+    """
 
     environment_id: EnvironmentId
     client_id: ClientId
@@ -96,6 +100,18 @@ class Application:
     has_logo: bool
     created_at: Milliseconds
     secrets: tuple[ClientSecret, ...] = ()
+    is_central: bool = False
+    owner_environment_id: EnvironmentId | None = None
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it is another environment's."""
+        return self.owner_environment_id is not None
+
+    @property
+    def home_id(self) -> EnvironmentId:
+        """The environment that it belongs to."""
+        return self.environment_id if self.owner_environment_id is None else self.owner_environment_id
 
     @property
     def is_public(self) -> bool:
@@ -122,7 +138,7 @@ class Authorization(NamedTuple):
     ``generation`` counts refresh tokens (0 until the code is redeemed), ``session_sequence`` the sessions
     opened. ``key_id`` is the key under which the current pair was derived; ``salt`` the row's part of
     every token. ``user_active`` and ``user_epoch`` belong to the user, ``epoch`` to the installation,
-    ``registry_version`` to the environment: it tells whether a remembered application still holds.
+    ``registry_version`` to environment and installation: it tells whether a remembered application still holds.
     """
 
     environment_id: EnvironmentId

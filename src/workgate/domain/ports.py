@@ -81,14 +81,17 @@ class ApplicationStore(Protocol):
     async def application(
         self, environment_id: EnvironmentId, client_id: str, *, version: int | None = None
     ) -> Application | None:
-        """Find one by its client_id; None: there is none in this environment.
+        """Find one by its client_id, own or installed; None: there is none in this environment.
 
         With the ``registry_version`` that the caller has just read of something else, one that was remembered
         under that version is as good as a read; only when its secrets were last used may be older.
         """
 
     async def applications(self, environment_id: EnvironmentId) -> Sequence[Application]:
-        """List them, oldest first."""
+        """List the environment's own, oldest first."""
+
+    async def installed(self, environment_id: EnvironmentId) -> Sequence[Application]:
+        """List those that it installed and others own, oldest first. Only ``central.CentralStore`` changes these."""
 
     async def spa_redirect_uris(self, environment_id: EnvironmentId) -> tuple[str, ...]:
         """Give the redirect URIs of all single page applications, as they are at this moment."""
@@ -104,7 +107,7 @@ class ApplicationStore(Protocol):
         """Write every field but type, time of creation and secrets, and the logo or its absence; False: not there."""
 
     async def delete_application(self, environment_id: EnvironmentId, client_id: str, *, record: AuditRecord) -> bool:
-        """Delete one: its codes, tokens and sessions are worth nothing from now on; False: not there."""
+        """Delete one: its codes, tokens and sessions are worth nothing anywhere from now on; False: not there."""
 
     async def add_secret(
         self, environment_id: EnvironmentId, client_id: str, secret: ClientSecret, *, record: AuditRecord

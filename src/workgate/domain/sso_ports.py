@@ -48,11 +48,19 @@ class FederatedUserStore(Protocol):
     ) -> bool:
         """Let a subject stand for nobody; False: it did already."""
 
-    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> None:
+    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> bool:
         """Create a user without a password, whom a subject stands for, in one commit.
 
-        Raises ``AlreadyExists`` if the user name or the subject is taken; nothing was changed.
+        False: the subject stands for somebody already, or the provider is gone. Raises ``AlreadyExists`` if the user
+        name is taken, or the record's ID. In every case nothing was changed.
         """
+
+
+class UsedAssertionStore(Protocol):
+    """SAML assertions that were used, until they would have expired anyway."""
+
+    async def use(self, environment_id: EnvironmentId, digest: bytes, *, until: Milliseconds) -> bool:
+        """Use one; False: it was used before: accept nothing."""
 
 
 class SignInRequestStore(Protocol):

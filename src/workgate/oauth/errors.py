@@ -28,6 +28,18 @@ class Fault(Enum):
         "invalid_request",
         "No organisation has this address. Check its domain and lane: https://domain.lane.example.com.",
     )
+    CENTRAL_HOST = (
+        "invalid_request",
+        "This is the central host, where users are sent to name their organisation; nothing else is here. Use the host "
+        "of the organisation: https://domain.lane.example.com, with the domain and lane of the redirect.",
+    )
+    NOT_CENTRAL = (
+        "invalid_client",
+        N_(
+            "No application with this client_id is available to every organisation of this lane. Send users to the "
+            "address of your own organisation, or ask the operator to make the application available."
+        ),
+    )
     REDIRECT_URI_MISMATCH = (
         "invalid_request",
         N_(

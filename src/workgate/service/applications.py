@@ -70,7 +70,7 @@ class Registry:
         self.at_most = at_most
 
     async def applications(self, environment: Environment, *, by: Acting) -> Sequence[Application]:
-        """List an environment's applications, oldest first.
+        """List an environment's own applications, oldest first.
 
         Raises:
             NotAllowed: whoever asks is no administrator.
@@ -79,7 +79,19 @@ class Registry:
         return await self._applications.applications(environment.environment_id)
 
     async def application(self, environment: Environment, client_id: str, *, by: Acting) -> Application:
-        """Give one.
+        """Give one of the environment's own.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+            NotFound: there is none with this client_id, or it is another organisation's.
+        """
+        application = await self.usable(environment, client_id, by=by)
+        if application.is_installed:
+            raise _unknown(environment, client_id)
+        return application
+
+    async def usable(self, environment: Environment, client_id: str, *, by: Acting) -> Application:
+        """Give one that users of the environment can connect: its own, or one that is installed.
 
         Raises:
             NotAllowed: whoever asks is no administrator.

@@ -4,7 +4,6 @@ The consent form carries a signed ticket with the whole request and the row ID t
 get. Recording the consent inserts that row, so a ticket gives at most one code however often it is posted.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -226,7 +225,9 @@ class AuthorizeService:
             epoch=session.epoch,
             salt=salt,
         )
-        return _answer(visit, request.redirect, {"code": code.reveal(), "state": request.state})
+        # Contract §2.3; ``iss`` by RFC 9207.
+        where = {"domain": environment.domain, "lane": environment.lane, "iss": visit.issuer}
+        return request.redirect.with_query({"code": code.reveal(), "state": request.state, **where})
 
     async def _application(self, visit: Visit, params: Params) -> Application | None:
         client_id = params.get("client_id")
@@ -252,9 +253,7 @@ class AuthorizeService:
     def _send_error(
         self, visit: Visit, redirect: SafeRedirect, fault: Fault, state: str | None, reference: str | None
     ) -> SendBack:
-        description = fault.description if reference is None else f"{fault.description} Reference {reference}."
-        answer = {"error": fault.code, "error_description": description, "state": state}
-        return SendBack(_answer(visit, redirect, answer))
+        return SendBack(error_location(redirect, fault, state, reference, issuer=visit.issuer))
 
     def _nothing(self, visit: Visit, reason: str) -> NothingToDecide:
         refusal = Refusal(fault=Fault.ACCESS_DENIED, reason=reason)
@@ -280,12 +279,12 @@ class AuthorizeService:
         )
 
 
-def _answer(visit: Visit, redirect: SafeRedirect, answer: Mapping[str, str | None]) -> str:
-    """Success and error alike carry ``iss`` (RFC 9207); a code carries ``domain`` and ``lane`` (contract §2.3)."""
-    where: dict[str, str | None] = {}
-    if "code" in answer:
-        where = {"domain": visit.environment.domain, "lane": visit.environment.lane}
-    return redirect.with_query({**answer, **where, "iss": visit.issuer})
+def error_location(
+    redirect: SafeRedirect, fault: Fault, state: str | None, reference: str | None, *, issuer: str
+) -> str:
+    """Where an error is sent back to (RFC 6749 §4.1.2.1, RFC 9207)."""
+    description = fault.description if reference is None else f"{fault.description} Reference {reference}."
+    return redirect.with_query({"error": fault.code, "error_description": description, "state": state, "iss": issuer})
 
 
 def _registered(redirect_uri: str, application: Application | None) -> SafeRedirect | None:

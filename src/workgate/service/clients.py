@@ -191,4 +191,4 @@ class ClientDesk:
         if len(self._noted) >= _MOST_NOTED:
             self._noted.clear()
         self._noted[secret_id] = now
-        await self._applications.secret_used(application.environment_id, application.client_id, secret_id, now)
+        await self._applications.secret_used(application.home_id, application.client_id, secret_id, now)

@@ -76,7 +76,7 @@ class Connections:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is no such application.
         """
-        await self._registry.application(environment, client_id, by=by)
+        await self._registry.usable(environment, client_id, by=by)
         limit = max(1, min(limit, LARGEST_PAGE))
         found = await self._connections.of_application(
             environment, client_id, now=self._clock.now(), after=after, limit=limit
@@ -90,7 +90,7 @@ class Connections:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is no such application.
         """
-        await self._registry.application(environment, client_id, by=by)
+        await self._registry.usable(environment, client_id, by=by)
         now = self._clock.now()
         soon = Milliseconds(now + SOON_DAYS * 86_400_000)
         return await self._connections.count(environment, client_id, now=now, soon=soon)
@@ -105,7 +105,7 @@ class Connections:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is no such application.
         """
-        await self._registry.application(environment, client_id, by=by)
+        await self._registry.usable(environment, client_id, by=by)
         event = AuditEvent.CONNECTION_WITHDRAWN_BY_ADMIN
         return await self._end(environment, client_id, ObjectId(user_id), event, by)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from workgate.domain.audit import AuditRecord
+from workgate.domain.central import CentralApplication
 from workgate.domain.ids import Milliseconds
 from workgate.domain.oauth import (
     Application,
@@ -49,7 +50,10 @@ class NewSecret(ShownSecret, frozen=True, kw_only=True):
 
 
 class ShownApplication(Struct, frozen=True, kw_only=True):
-    """An application. Durations are whole seconds; null is without end. ``customer_id`` is its environment's."""
+    """An application. Durations are whole seconds; null is without end. ``customer_id`` is its environment's.
+
+    ``is_central``: every organisation of the lane may install it, which the operator decides.
+    """
 
     client_id: str
     customer_id: str | UnsetType = UNSET
@@ -67,6 +71,7 @@ class ShownApplication(Struct, frozen=True, kw_only=True):
     developer_email: str
     privacy_url: str
     has_logo: bool
+    is_central: bool
     created: Moment
     secrets: tuple[ShownSecret, ...]
 
@@ -79,6 +84,23 @@ class NewlyRegistered(ShownApplication, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Leave the secret out of tracebacks and logs."""
         return f"NewlyRegistered({self.client_id})"
+
+
+class OfferedApplication(Struct, frozen=True, kw_only=True):
+    """An application of another organisation, which this one may install; null ``installed``: it has not."""
+
+    client_id: str
+    name: str
+    type: ApplicationType
+    description: str
+    description_url: str
+    developer_name: str
+    developer_email: str
+    privacy_url: str
+    has_logo: bool
+    owner_domain: str
+    owner_name: str
+    installed: Moment | None
 
 
 class ShownKey(Struct, frozen=True, kw_only=True):
@@ -180,6 +202,16 @@ def show_registered(
     )
 
 
+def show_offered(offered: CentralApplication) -> OfferedApplication:
+    """Show an application that another organisation offers: nothing of it that only its owner should see."""
+    return OfferedApplication(
+        **{name: getattr(offered.application, name) for name in _OFFERED},
+        owner_domain=offered.owner_domain,
+        owner_name=offered.owner_name,
+        installed=moment(offered.installed_at),
+    )
+
+
 def show_key(key: ApplicationKey) -> ShownKey:
     """Show a public key."""
     return ShownKey(**_key(key))
@@ -244,6 +276,7 @@ def _secret(secret: ClientSecret) -> dict[str, Any]:
     }
 
 
+_OFFERED = frozenset(OfferedApplication.__struct_fields__) - {"owner_domain", "owner_name", "installed"}
 _SAME = frozenset(ShownApplication.__struct_fields__) - {"customer_id", "rotate_refresh_tokens", "created", "secrets"}
 
 

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workgate.domain.accounts import LONGEST_USERNAME, Environment, User
-from workgate.domain.hosts import BadHost, DefaultEnvironment, NamedEnvironment, parse_host, valid_label
+from workgate.domain.hosts import (
+    BadHost,
+    CentralHost,
+    DefaultEnvironment,
+    NamedEnvironment,
+    parse_host,
+    usable_domain,
+    valid_label,
+)
 from workgate.domain.ids import Clock, Entropy, EnvironmentId, Milliseconds, RowIds, new_object_id
 from workgate.domain.ports import AlreadyExists, EnvironmentStore, UserStore
 from workgate.domain.problems import Problem
@@ -13,7 +21,6 @@ from workgate.signin.password import LONGEST_PASSWORD, SHORTEST_PASSWORD, Passwo
 
 _REMEMBERED_MILLISECONDS = 1000
 _MOST_HOSTS = 10_000
-_RESERVED_DOMAINS = frozenset({"oauth"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class EnvironmentDirectory:
     ) -> None:
         self._environments = environments
         self._clock = clock
-        self._base_domains = base_domains
+        self.base_domains = base_domains
         self._default = default
         self._remembered: dict[str, tuple[Milliseconds, Environment]] = {}
 
@@ -61,9 +68,14 @@ class EnvironmentDirectory:
             self._remembered[host] = (now, environment)
         return environment
 
+    def central_host(self, host: str) -> CentralHost | None:
+        """Give the central host that a ``Host`` header names; None: it is none."""
+        found = parse_host(host, self.base_domains)
+        return found if isinstance(found, CentralHost) else None
+
     async def _look_up(self, host: str) -> Environment | None:
-        match parse_host(host, self._base_domains):
-            case BadHost():
+        match parse_host(host, self.base_domains):
+            case BadHost() | CentralHost():
                 return None
             case NamedEnvironment(domain, lane):
                 return await self._environments.environment(domain, lane)
@@ -110,7 +122,7 @@ class Administration:
         for label, what in ((domain, "domain"), *((lane, "lane") for lane in lanes)):
             if not valid_label(label):
                 raise Problem(f"{what} {label!r}: use lower-case letters, digits and '-', at most 63")
-        if domain in _RESERVED_DOMAINS:
+        if not usable_domain(domain):
             raise Problem(f"the domain {domain!r} is reserved: choose another one")
         if len(set(lanes)) != len(lanes):
             raise Problem("a lane is named twice")

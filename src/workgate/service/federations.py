@@ -4,6 +4,7 @@ A subject stands for a user because an administrator said so, or because the use
 something that arrived, an e-mail address or a user name, happens to be a user's: then nobody is signed in.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 from workgate.domain.accounts import Environment, User
@@ -103,16 +104,27 @@ class Federations:
         )
 
     async def unfederate(
-        self, environment: Environment, provider: IdentityProvider, subject: str, *, by: Acting
+        self,
+        environment: Environment,
+        provider: IdentityProvider,
+        subject: str,
+        *,
+        user: User | None = None,
+        by: Acting,
     ) -> None:
-        """Let a subject stand for nobody from now on. Sessions that it opened live on.
+        """Let a subject stand for nobody from now on; with a ``user``, only if it stands for that one.
+
+        Sessions that it opened live on.
 
         Raises:
             NotAllowed: whoever asks is no administrator.
-            NotFound: it stands for nobody.
+            NotFound: it does not stand for that user, or for anybody.
         """
         by.must_administer(environment)
-        reason = f"{shown_subject(provider, subject)} stands for nobody any more"
+        there = await self._found(environment, provider, subject)
+        if there is None or (user is not None and there.user_id != user.user_id):
+            raise NotFound("this federation ID does not stand for this user")
+        reason = f"user {there.user_id}: {shown_subject(provider, subject)} stands for nobody any more"
         if not await until_new(
             lambda: self._federated.unfederate(
                 environment.environment_id,
@@ -121,7 +133,7 @@ class Federations:
                 record=by.entry(self._audit, AuditEvent.USER_CHANGED, environment, reason=reason),
             )
         ):
-            raise NotFound("this federation ID stands for nobody")
+            raise NotFound("this federation ID was taken away meanwhile")
 
     async def _found(self, environment: Environment, provider: IdentityProvider, subject: str) -> User | None:
         return await self._federated.federated(environment.environment_id, provider.provider_id, subject)
@@ -142,18 +154,16 @@ class Federations:
                 address=address,
                 reason=shown_subject(provider, subject),
             )
-            try:
-                await self._federated.provision(user, federated, record=record)
-            except AlreadyExists:
-                # Another sign-in of the same person was faster, or somebody else has the name, or the record's ID.
-                there = await self._found(environment, provider, subject)
-                if there is not None:
-                    return there
-                if await self._is_taken(environment, person.username):
-                    return _TAKEN
-                continue
-            return user
-        raise LookupError(f"no new ID in {_TRIES} tries")
+            with contextlib.suppress(AlreadyExists):
+                if await self._federated.provision(user, federated, record=record):
+                    return user
+            # Another sign-in of the same person was faster, or somebody else has the name, or the record's ID.
+            there = await self._found(environment, provider, subject)
+            if there is not None:
+                return there
+            if await self._is_taken(environment, person.username):
+                return _TAKEN
+        return _NOT_CONNECTED
 
 
 def shown_subject(provider: IdentityProvider, subject: str) -> str:

@@ -11,8 +11,11 @@ from msgspec import UNSET, UnsetType
 
 from workgate.domain.accounts import Environment
 from workgate.domain.audit import AuditEvent, AuditRecord
-from workgate.domain.ids import Clock, RowIds
+from workgate.domain.ids import Clock, RowId, RowIds
 from workgate.domain.problems import Conflict, NotFound, Problem
+from workgate.domain.provider_states import ProviderState, ProviderStateStore
+from workgate.domain.sign_in_ports import SignInRulesStore
+from workgate.domain.signing_in import SsoMode
 from workgate.domain.sso import LONGEST_PROVIDER_NAME, IdentityProvider, ProviderKind, Provisioning, read_provider_id
 from workgate.domain.sso_ports import IdentityProviderStore
 from workgate.ops.audit import AuditLog
@@ -47,6 +50,8 @@ class IdentityProviders:
         self,
         *,
         providers: IdentityProviderStore,
+        states: ProviderStateStore,
+        rules: SignInRulesStore,
         protocols: Mapping[ProviderKind, ProviderProtocol],
         secrets: ProviderSecrets,
         ids: RowIds,
@@ -54,6 +59,8 @@ class IdentityProviders:
         audit: AuditLog,
     ) -> None:
         self._providers = providers
+        self._states = states
+        self._rules = rules
         self._protocols = protocols
         self._secrets = secrets
         self._ids = ids
@@ -90,6 +97,15 @@ class IdentityProviders:
             raise NotFound("there is no identity provider {provider_id!r} here", provider_id=provider_id[:20])
         return provider
 
+    async def states(self, environment: Environment, *, by: Acting) -> Mapping[RowId, ProviderState]:
+        """Tell of each provider, by ID, whether it was seen to work, and whom it signs in.
+
+        Raises:
+            NotAllowed: whoever asks is no administrator.
+        """
+        by.must_administer(environment)
+        return await self._states.states(environment.environment_id)
+
     async def create(
         self,
         environment: Environment,
@@ -110,6 +126,8 @@ class IdentityProviders:
             Conflict: the environment has so many already.
         """
         by.must_administer(environment)
+        adapter = self._protocol(kind)
+        prepared = await adapter.prepared(environment, protocol, None)
         now = self._clock.now()
         provider = IdentityProvider(
             environment_id=environment.environment_id,
@@ -118,11 +136,14 @@ class IdentityProviders:
             name=_checked_name(name),
             enabled=enabled,
             provisioning=_checked_provisioning(provisioning),
-            protocol=self._protocol(kind).check(protocol, has_secret=bool(secret)),
+            protocol=adapter.check(prepared.protocol, has_secret=bool(prepared.secret or secret)),
             sealed_secret=None,
             created_at=now,
         )
-        provider = replace(provider, sealed_secret=self._sealed(provider, secret))
+        sealed = self._sealed(provider, secret)
+        if prepared.secret is not None:
+            sealed = self._secrets.sealed(provider, prepared.secret)
+        provider = replace(provider, sealed_secret=sealed)
         created = await until_new(
             lambda: self._providers.create_provider(
                 provider,
@@ -143,8 +164,11 @@ class IdentityProviders:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is none of that ID.
             Problem: something is not usable; it names the field.
+            Conflict: it would be switched off, and nobody could be sure to come in again.
         """
         provider = await self.provider(environment, provider_id, by=by)
+        if changes.enabled is False:
+            await self._must_leave_one(environment, provider)
         new: dict[str, Any] = {}
         if changes.name is not UNSET:
             new["name"] = _checked_name(changes.name)
@@ -155,9 +179,17 @@ class IdentityProviders:
         if changes.secret is not UNSET:
             new["sealed_secret"] = self._sealed(provider, changes.secret)
         changed = replace(provider, **new)
-        asked = provider.protocol if changes.protocol is UNSET else changes.protocol
-        has_secret = changed.sealed_secret is not None
-        changed = replace(changed, protocol=self._protocol(provider.kind).check(asked, has_secret=has_secret))
+        adapter = self._protocol(provider.kind)
+        asked = provider.protocol
+        if changes.protocol is not UNSET:
+            prepared = await adapter.prepared(environment, changes.protocol, provider.protocol)
+            asked = prepared.protocol
+            if prepared.secret is not None:
+                changed = replace(changed, sealed_secret=self._secrets.sealed(provider, prepared.secret))
+        # What was good when it was entered can be switched off and renamed for ever, whatever expired meanwhile.
+        if changes.protocol is not UNSET or changes.secret is not UNSET:
+            has_secret = changed.sealed_secret is not None
+            changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
         written = await until_new(
             lambda: self._providers.update_provider(
                 changed, record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed)
@@ -173,8 +205,10 @@ class IdentityProviders:
         Raises:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is none of that ID.
+            Conflict: nobody could be sure to come in again.
         """
         provider = await self.provider(environment, provider_id, by=by)
+        await self._must_leave_one(environment, provider)
         deleted = await until_new(
             lambda: self._providers.delete_provider(
                 environment.environment_id,
@@ -184,6 +218,18 @@ class IdentityProviders:
         )
         if not deleted:
             raise NotFound("the identity provider was deleted meanwhile")
+
+    async def _must_leave_one(self, environment: Environment, provider: IdentityProvider) -> None:
+        if not provider.enabled:
+            return
+        rules = await self._rules.rules(environment.environment_id)
+        if rules.sso is not SsoMode.ONLY or rules.administrators_exempt:
+            return
+        if not await self._states.works(environment.environment_id, but=provider.provider_id):
+            raise Conflict(
+                "everybody here signs in with SSO only, and no other provider was seen to work: let administrators use "
+                "their passwords first"
+            )
 
     def _protocol(self, kind: ProviderKind) -> ProviderProtocol:
         protocol = self._protocols.get(kind)

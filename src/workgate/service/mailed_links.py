@@ -162,14 +162,15 @@ class MailedLinks:
         if why_no_password(await self._rules.rules(environment.environment_id), account) is not None:
             raise Conflict("this user signs in with single sign-on and has no password to choose")
         purpose = LinkPurpose.INVITE if account.password_hash is None else LinkPurpose.RESET
-        link = await self._make(environment, account.user, purpose, by, at_most=1, instead=True)
+        user = account.user
+        link = await self._make(environment, user, purpose, by, at_most=1, instead=True)
         if link is None:
             raise Conflict("another link was made at this moment: try once more")
         address = self._address(environment, link, mailing)
         mailed = self._outbox.is_open and is_usable(user.email)
         if mailed:
             letter = invitation if purpose is LinkPurpose.INVITE else renewal
-            mail = written(letter(account.user, environment, address), account.user, mailing.say)
+            mail = written(letter(user, environment, address), user, mailing.say)
             self._outbox.post(lambda: _these([mail]))
         return Invited(address, link.expires_at, mailed)
 

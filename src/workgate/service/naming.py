@@ -41,4 +41,6 @@ class Naming:
 
     async def applications(self, environment: Environment) -> Mapping[str, Application]:
         """Give the applications that there are, by client_id; what was deleted has no name any more."""
-        return {found.client_id: found for found in await self._applications.applications(environment.environment_id)}
+        own = await self._applications.applications(environment.environment_id)
+        installed = await self._applications.installed(environment.environment_id)
+        return {found.client_id: found for found in (*own, *installed)}

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from workgate.domain.accounts import Environment
 from workgate.domain.audit import AuditEvent
 from workgate.domain.problems import Conflict, Problem
-from workgate.domain.provider_tests import ProviderTestStore
+from workgate.domain.provider_states import ProviderStateStore
 from workgate.domain.sign_in_ports import SignInRulesStore
 from workgate.domain.signing_in import PasswordPolicy, SignInRules, SsoMode
 from workgate.ops.audit import AuditLog
@@ -54,9 +54,9 @@ class RulesChanges(msgspec.Struct, frozen=True, kw_only=True):
 class SignInAdministration:
     """How an environment's people sign in, decided by its administrators."""
 
-    def __init__(self, *, rules: SignInRulesStore, tests: ProviderTestStore, audit: AuditLog) -> None:
+    def __init__(self, *, rules: SignInRulesStore, states: ProviderStateStore, audit: AuditLog) -> None:
         self._rules = rules
-        self._tests = tests
+        self._states = states
         self._audit = audit
 
     async def rules(self, environment: Environment, *, by: Acting) -> SignInRules:
@@ -98,7 +98,7 @@ class SignInAdministration:
         return after
 
     async def _must_be_tested(self, environment: Environment, field: str) -> None:
-        if not await self._tests.is_any_tested(environment.environment_id):
+        if not await self._states.works(environment.environment_id):
             raise Conflict(
                 "nobody could be sure to come in again: first enable an SSO provider and test it, or let "
                 "administrators use their passwords",

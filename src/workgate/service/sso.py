@@ -18,10 +18,11 @@ import msgspec
 
 from workgate.crypto.tokens import SALT_BYTES, Mint, TokenKind, TokenValue, read_token
 from workgate.domain.accounts import Environment, User
-from workgate.domain.audit import AuditEvent
+from workgate.domain.audit import AuditEvent, AuditRecord
 from workgate.domain.ids import Clock, Entropy, Milliseconds, RowIds
 from workgate.domain.limits import FailureLimit
 from workgate.domain.problems import NotAllowed
+from workgate.domain.provider_states import ProviderStateStore
 from workgate.domain.sign_in_ports import SignInRulesStore
 from workgate.domain.signing_in import SignInRules, SsoMode
 from workgate.domain.sso import (
@@ -67,8 +68,33 @@ class Onward:
     fields: Mapping[str, str] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A provider's settings with what nobody enters: what was fetched or made.
+
+    ``secret`` is one of our own making, to be sealed beside them; None: there is none, or it is there already.
+    """
+
+    protocol: Mapping[str, object]
+    secret: str | None = field(default=None, repr=False)
+
+
 class ProviderProtocol(Protocol):
     """What each kind of provider does its own way."""
+
+    async def prepared(
+        self, environment: Environment, protocol: Mapping[str, object], before: Mapping[str, object] | None
+    ) -> Prepared:
+        """Complete the settings that somebody entered, before they are checked.
+
+        Args:
+            environment: whose provider it is.
+            protocol: what was entered.
+            before: the settings until now; None: the provider is new.
+
+        Raises:
+            Problem: something could not be fetched or made; it names the field.
+        """
 
     async def onward(self, begun: Begun, *, origin: str) -> Onward:
         """Make the request to the provider.
@@ -135,6 +161,7 @@ class SingleSignOn:
         self,
         *,
         providers: IdentityProviderStore,
+        states: ProviderStateStore,
         requests: SignInRequestStore,
         federations: Federations,
         rules: SignInRulesStore,
@@ -146,6 +173,7 @@ class SingleSignOn:
         audit: AuditLog,
     ) -> None:
         self._providers = providers
+        self._states = states
         self._requests = requests
         self._federations = federations
         self._rules = rules
@@ -269,8 +297,9 @@ class SingleSignOn:
             record = acting.entry(
                 self._audit, AuditEvent.PROVIDER_TESTED, environment, reason=shown_subject(provider, vouched.subject)
             )
-            self._audit.record(record)
-            return Tested(vouched, await self._federations.would_be(environment, provider, vouched))
+            would = await self._federations.would_be(environment, provider, vouched)
+            await self._note_test(provider, would, record)
+            return Tested(vouched, would)
         user = await self._federations.user(environment, provider, vouched, address=arrival.address)
         if isinstance(user, Text):
             whom = shown_subject(provider, vouched.subject)
@@ -280,6 +309,13 @@ class SingleSignOn:
     def refused(self, arrival: Arrival, provider: IdentityProvider, reason: str) -> SsoRefused:
         """Record that nobody was signed in, and why."""
         return SsoRefused(self._refuse(arrival, f"provider {provider.provider_id} ({provider.kind}): {reason}"))
+
+    async def _note_test(self, provider: IdentityProvider, would: User | NewPerson | Text, record: AuditRecord) -> None:
+        """Record a test; a provider that would have signed somebody in who is there is known to work from now on."""
+        if isinstance(would, User):
+            await self._states.tested(provider.environment_id, provider.provider_id, record.at, record=record)
+        else:
+            self._audit.record(record)
 
     async def _is_used(self, environment: Environment, provider: IdentityProvider) -> bool:
         rules = await self._rules.rules(environment.environment_id)

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import msgspec
 
+from workgate.domain.accounts import Environment
 from workgate.domain.ids import Clock, Milliseconds
 from workgate.domain.problems import Problem
 from workgate.domain.sso import REQUEST_SECONDS, FetchFailed, IdentityProvider, ProviderKind, Vouched, callback_path
 from workgate.oauth.pkce import s256
 from workgate.service.provider_secrets import ProviderSecrets
-from workgate.service.sso import Begun, Onward, Taken
+from workgate.service.sso import Begun, Onward, Prepared, Taken
 from workgate.signin.id_tokens import KEY_TYPES
 from workgate.signin.oidc import Asked, Callback, ClientAuthentication, OidcClient, OidcSettings
 
@@ -31,6 +32,13 @@ class OidcProtocol:
         self._client = client
         self._secrets = secrets
         self._clock = clock
+
+    async def prepared(
+        self, environment: Environment, protocol: Mapping[str, object], before: Mapping[str, object] | None
+    ) -> Prepared:
+        """Leave the settings as they were entered; see the protocol."""
+        del environment, before
+        return Prepared(protocol)
 
     async def onward(self, begun: Begun, *, origin: str) -> Onward:
         """Make the authorization request; see the protocol."""

@@ -25,6 +25,7 @@ LONGEST_URL = 2048
 _MOST_ADDRESSES = 4
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _V4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
@@ -200,10 +201,9 @@ def is_public(address: _Address) -> bool:
         within = _v4_within(address)
         if within is not None:
             return is_public(within)
-    elif address.is_reserved:
-        return False
-    special = address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local
-    return address.is_global and not special and not getattr(address, "is_site_local", False)
+        if address not in _GLOBAL_UNICAST:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 def _v4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -166,7 +166,9 @@ def _signed_by(text: str, key: Jwk, algorithm: str) -> bool:
     from joserfc.errors import JoseError  # noqa: PLC0415
     from joserfc.jwk import import_key  # noqa: PLC0415
 
-    public = {name: value for name, value in key.items() if name in _PUBLIC and isinstance(value, str)}
+    public: dict[str, str | list[str]] = {
+        name: value for name, value in key.items() if name in _PUBLIC and isinstance(value, str)
+    }
     try:
         jws.deserialize_compact(text, import_key(public), algorithms=[algorithm])
     except (JoseError, ValueError, TypeError):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -57,10 +57,10 @@ def parse_sender(text: str) -> Sender:
     Raises:
         ValueError: it is neither.
     """
-    name, address = parseaddr(text)
-    if not is_usable(address) or not name.isprintable():
-        raise ValueError("mail_from must be an address, or a name and an address: Workgate <workgate@acme.example>")
-    return Sender(name, address)
+    match getaddresses([text]):
+        case [(name, address)] if is_usable(address) and text.isprintable():
+            return Sender(name, address)
+    raise ValueError("mail_from must be an address, or a name and an address: Workgate <workgate@acme.example>")
 
 
 def parse_smtp_url(url: str) -> SmtpServer:

@@ -30,6 +30,7 @@ _KEYS_NOT_AGAIN = 10_000
 _MOST_KEPT = 1000
 _MOST_KEYS = 100
 _MOST_ATTRIBUTES, _LONGEST_VALUE = 200, 1024
+_OF_THE_TOKEN = frozenset({"iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash"})
 
 
 class ClientAuthentication(StrEnum):
@@ -312,9 +313,13 @@ def with_query(endpoint: str, query: Mapping[str, str]) -> str:
 
 
 def attributes_of(claims: Claims) -> Mapping[str, tuple[str, ...]]:
-    """Claims as attributes: texts, numbers and booleans, and lists of those; a claim within another has no name."""
+    """Claims of a person as attributes: texts, numbers and booleans, and lists of those.
+
+    What the token says of itself is none, and a claim within another has no name.
+    """
     attributes: dict[str, tuple[str, ...]] = {}
-    for name, value in list(claims.items())[:_MOST_ATTRIBUTES]:
+    of_person = [(name, value) for name, value in claims.items() if name not in _OF_THE_TOKEN]
+    for name, value in of_person[:_MOST_ATTRIBUTES]:
         several = value if isinstance(value, list) else [value]
         texts = [_text(one) for one in several[:_MOST_ATTRIBUTES]]
         known = tuple(text[:_LONGEST_VALUE] for text in texts if text is not None)

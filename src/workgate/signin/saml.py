@@ -5,13 +5,14 @@ read the element that the signature names, here the clock is an argument and onl
 """
 
 import importlib.util
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import msgspec
 
 from workgate.domain.ids import Milliseconds
+from workgate.domain.sso import Vouched, usable_subject
 from workgate.signin.saml_assertion import (
     TRANSIENT,
     UNSPECIFIED,
@@ -21,11 +22,10 @@ from workgate.signin.saml_assertion import (
 )
 from workgate.signin.saml_metadata import IdentityProviderMetadata, OwnMetadata
 from workgate.signin.saml_request import AuthnRequest, SendForm, SendRedirect, by_post, by_redirect
-from workgate.signin.saml_response import Response, signed_assertion
+from workgate.signin.saml_response import Response, decode_response, read_response, signed_assertion
 from workgate.signin.saml_xml import SamlRefused
 from workgate.signin.xmlsec import XmlSec
 
-LONGEST_SUBJECT = 255
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 NAME_ID_FORMATS = (PERSISTENT, EMAIL, UNSPECIFIED, TRANSIENT)
@@ -35,19 +35,17 @@ class SamlSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a SAML provider is set up, as the column ``settings`` holds it.
 
     ``metadata`` is the provider's document, ``metadata_url`` where it was fetched from; ``certificate`` is ours, whose
-    private key is sealed beside. Users are known by ``subject_attribute``, or without it by their name ID; ``fields``
-    maps fields of users to names of attributes.
+    private key is sealed beside. Users are known by ``subject_attribute``, or without one by their name ID.
     """
 
     metadata: str
     certificate: str
-    metadata_url: str | None = None
+    metadata_url: str = ""
     binding: Literal["redirect", "post"] = "redirect"
     sign_requests: bool = True
     name_id_format: str = PERSISTENT
-    subject_attribute: str | None = None
+    subject_attribute: str = ""
     leeway_seconds: int = 60
-    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +58,14 @@ class SamlProvider:
     private_key: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamlIdentity:
-    """Whom a provider signed in: the subject that they are known by, and the attributes that were sent."""
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What a response came to: whom the provider vouches for, and what the replay cache must not have seen.
 
-    subject: str = field(repr=False)
-    attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    ``digest`` names the assertion, ``until`` is when it can be forgotten.
+    """
+
+    vouched: Vouched = field(repr=False)
     digest: bytes
     until: Milliseconds
 
@@ -106,10 +106,23 @@ class Saml:
         key = provider.private_key if own.signs_requests else None
         return by_redirect(request, key) if redirects else await by_post(request, key, self._xmlsec)
 
-    async def identity(
-        self, provider: SamlProvider, response: Response, *, request_id: str, now: Milliseconds
-    ) -> SamlIdentity:
-        """Check a response to one of our requests, and say whom the provider signed in.
+    async def response(self, field: str, *, provider: str, acs_url: str) -> Response:
+        """Read the form field ``SAMLResponse``, which tells what it answers and proves nothing yet.
+
+        Args:
+            field: base64 of the document.
+            provider: the entity ID of whom it should come from.
+            acs_url: where it arrived.
+
+        Raises:
+            SamlRefused: with the private reason.
+        """
+        return await self._xmlsec.aside(
+            lambda: read_response(decode_response(field), provider=provider, acs_url=acs_url)
+        )
+
+    async def proved(self, provider: SamlProvider, response: Response, *, request_id: str, now: Milliseconds) -> Proved:
+        """Check a response to one of our requests, and say whom the provider vouches for.
 
         Args:
             provider: whom the request was sent to.
@@ -123,7 +136,7 @@ class Saml:
         document = response.document
         if response.is_encrypted:
             document = await self._xmlsec.decrypt(document, provider.private_key)
-        signed = signed_assertion(document)
+        signed = await self._xmlsec.aside(partial(signed_assertion, document))
         covered = await self._xmlsec.signed_bytes(document, signed, provider.metadata.public_keys)
         expected = Expected(
             provider=provider.metadata.entity_id,
@@ -133,13 +146,14 @@ class Saml:
             now=now,
             leeway_seconds=provider.settings.leeway_seconds,
         )
-        assertion = read_assertion(covered, expected)
-        return SamlIdentity(
-            subject=subject_of(assertion, provider.settings),
-            attributes=assertion.attributes,
-            digest=assertion.digest,
-            until=assertion.until,
-        )
+        assertion = await self._xmlsec.aside(partial(read_assertion, covered, expected))
+        vouched = Vouched(subject_of(assertion, provider.settings), assertion.attributes)
+        return Proved(vouched, assertion.digest, assertion.until)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the program that it needs is there."""
+        return self._xmlsec.is_installed
 
     def close(self) -> None:
         """Let the threads end."""
@@ -152,7 +166,7 @@ def subject_of(assertion: VerifiedAssertion, settings: SamlSettings) -> str:
     Raises:
         SamlRefused: by nothing that names the same person the next time.
     """
-    if settings.subject_attribute is not None:
+    if settings.subject_attribute:
         values = assertion.attributes.get(settings.subject_attribute, ())
         if len(values) != 1:
             raise SamlRefused(f"the attribute that users are known by has {len(values)} values, not one")
@@ -163,8 +177,8 @@ def subject_of(assertion: VerifiedAssertion, settings: SamlSettings) -> str:
         raise SamlRefused("the name ID has another format than was asked for")
     else:
         subject = assertion.name_id
-    if not 0 < len(subject) <= LONGEST_SUBJECT or "\0" in subject:
-        raise SamlRefused("the subject is empty or too long")
+    if not usable_subject(subject):
+        raise SamlRefused("the subject is empty, too long or has control characters")
     return subject
 
 

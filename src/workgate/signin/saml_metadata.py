@@ -70,12 +70,14 @@ class OwnMetadata:
     signs_requests: bool
 
 
-def read_metadata(document: bytes, *, now: Milliseconds, insecure_http: bool = False) -> IdentityProviderMetadata:
+def read_metadata(
+    document: bytes, *, now: Milliseconds | None = None, insecure_http: bool = False
+) -> IdentityProviderMetadata:
     """Read an identity provider's metadata.
 
     Args:
         document: the XML, of one entity, or of several of which one is an identity provider.
-        now: the present.
+        now: the present, to refuse a document that is out of date.
         insecure_http: whether its sign-in page may be at an address without TLS.
 
     Raises:
@@ -87,7 +89,7 @@ def read_metadata(document: bytes, *, now: Milliseconds, insecure_http: bool = F
         raise Problem("this is not a SAML metadata document that can be read", field=_FIELD) from None
 
 
-def _read(document: bytes, now: Milliseconds, insecure_http: bool) -> IdentityProviderMetadata:
+def _read(document: bytes, now: Milliseconds | None, insecure_http: bool) -> IdentityProviderMetadata:
     root = parse(document)
     entities = list(root.iter(METADATA + "EntityDescriptor"))
     found = [(entity, role) for entity in entities for role in entity.findall(METADATA + "IDPSSODescriptor")]
@@ -99,7 +101,7 @@ def _read(document: bytes, now: Milliseconds, insecure_http: bool) -> IdentityPr
     ((entity, role),) = found
     for element in (root, entity, role):
         until = instant(element, "validUntil")
-        if until is not None and until <= now:
+        if now is not None and until is not None and until <= now:
             raise Problem("the metadata is out of date: ask the provider for its present one", field=_FIELD)
     entity_id = attribute(entity, "entityID")
     if not 0 < len(entity_id) <= 1024 or not entity_id.isprintable():

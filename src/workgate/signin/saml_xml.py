@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ParseError
 
 from workgate.domain.ids import Milliseconds
+from workgate.domain.sso import NotVouched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST_DOCUMENT = 512 * 1024
+_MOST_TAGS = 16_384  # somebody in thousands of groups; reading as many takes some hundredths of a second
 PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 METADATA = "{urn:oasis:names:tc:SAML:2.0:metadata}"
@@ -25,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,12})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
-class SamlRefused(Exception):
+class SamlRefused(NotVouched):
     """A document is not what it must be; the message is the private reason, and quotes little of it."""
 
 
@@ -40,6 +42,8 @@ def parse(document: bytes) -> Element:
 
     if len(document) > LARGEST_DOCUMENT:
         raise SamlRefused(f"the document has more than {LARGEST_DOCUMENT} bytes")
+    if document.count(b"<") > _MOST_TAGS:
+        raise SamlRefused(f"the document has more than {_MOST_TAGS} tags")
     encoding = _ENCODING.match(document)
     # One reading of the bytes: what another parser takes for another alphabet would be another document.
     if encoding is not None and encoding[1].lower() != b"utf-8":

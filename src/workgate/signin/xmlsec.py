@@ -14,18 +14,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
+from workgate.domain.sso import NotVouched
+
+_T = TypeVar("_T")
 _BEGIN, _END = b"== PreDigest data - start buffer:\n", b"\n== PreDigest data - end buffer\n"
 # What may be read of a document's own KeyInfo: certificates and keys in it prove nothing, so nothing that names one.
 _NO_KEYS_OF_ITS_OWN = ("--enabled-key-data", "raw-x509-cert")
 
 
-class XmlSecFailed(Exception):
+class XmlSecFailed(NotVouched):
     """A signature does not verify, or something cannot be signed or decrypted. The message is for the audit log."""
+
+
+class KeyUnknown(XmlSecFailed):
+    """A signature was made by none of the keys that count, or what it covers was changed: there is no telling which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +74,8 @@ class XmlSec:
             public_keys: as PEM; no others count.
 
         Raises:
-            XmlSecFailed: none of the keys made it.
+            KeyUnknown: none of the keys made it.
+            XmlSecFailed: it could not be looked at.
         """
         options = ["--verify", "--print-debug", "--store-references", "--ignore-manifests", *_NO_KEYS_OF_ITS_OWN]
         options += ["--enabled-reference-uris", "same-doc", "--id-attr:ID", element.name]
@@ -75,7 +84,7 @@ class XmlSec:
             ran = await self._run(options, document, "--pubkey-pem", key)
             if ran.returncode == 0:
                 return _covered(ran.stdout, element)
-        raise XmlSecFailed("the signature was made by none of the provider's keys, or what it covers was changed")
+        raise KeyUnknown("the signature was made by none of the provider's keys, or what it covers was changed")
 
     async def sign(self, document: bytes, *, name: str, element_id: str, private_key: str) -> bytes:
         """Fill in the signature template within an element.
@@ -103,6 +112,15 @@ class XmlSec:
             raise XmlSecFailed("the assertion is encrypted, and not for our key")
         return ran.stdout
 
+    async def aside(self, work: Callable[[], _T]) -> _T:
+        """Do other work on documents in the same few threads: reading a large one would hold the event loop up."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the program is there."""
+        return shutil.which(self._program) is not None
+
     def close(self) -> None:
         """Let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -121,8 +139,7 @@ class XmlSec:
     async def _run(
         self, options: Sequence[str], document: bytes, key_option: str, key: str
     ) -> "subprocess.CompletedProcess[bytes]":
-        work = functools.partial(self._run_here, options, document, key_option, key)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        return await self.aside(functools.partial(self._run_here, options, document, key_option, key))
 
     def _run_here(
         self, options: Sequence[str], document: bytes, key_option: str, key: str

@@ -7,8 +7,8 @@ from sqlalchemy import and_, bindparam, delete, func, insert, literal, select
 from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId, RowId
 from workgate.domain.oauth import ApplicationKey
-from workgate.storage.applications import RegistryChanges
 from workgate.storage.engine import Engine, given
+from workgate.storage.registry_changes import RegistryChanges
 from workgate.storage.schema import application_keys as table
 from workgate.storage.schema import applications
 
@@ -44,6 +44,7 @@ class SqlApplicationKeyStore:
             .where(
                 applications.c.environment_id == given(applications.c.environment_id),
                 applications.c.client_id == given(applications.c.client_id),
+                applications.c.owner_environment_id.is_(None),
             )
             .exists()
         )

@@ -13,7 +13,7 @@ from workgate.domain.oauth import Authorization, AuthorizationStatus
 from workgate.storage.audit import append_record, record_values
 from workgate.storage.engine import Change, Engine, given
 from workgate.storage.schema import authorizations as table
-from workgate.storage.schema import environments, installation, users
+from workgate.storage.schema import environments, installation, registry_version, users
 from workgate.storage.sessions import open_session
 
 _COLUMNS = (
@@ -133,7 +133,7 @@ class SqlAuthorizationStore:
             user_active,
             user_epoch,
             epoch,
-            registry_version,
+            version,
         ) = rows[0]
         return Authorization(
             environment_id=environment_id,
@@ -155,7 +155,7 @@ class SqlAuthorizationStore:
             user_active=bool(user_active),
             user_epoch=user_epoch,
             epoch=epoch,
-            registry_version=registry_version,
+            registry_version=version,
         )
 
     async def begin(
@@ -319,7 +319,7 @@ def _read_authorization() -> Select[Any]:
             users.c.is_active,
             users.c.session_epoch,
             installation.c.epoch,
-            environments.c.registry_version,
+            registry_version,
         )
         .select_from(table)
         .join(

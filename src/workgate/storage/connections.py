@@ -66,7 +66,7 @@ class Overdue(StoreUnavailable):
 
 
 class Undone(StoreUnavailable):
-    """Another change was in the way; nothing was done, and to try again at once is right."""
+    """Another change was in the way; nothing was done, and to try again soon is right."""
 
 
 class Unstorable(StoreUnavailable):

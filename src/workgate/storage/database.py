@@ -8,6 +8,7 @@ from workgate.storage.application_keys import SqlApplicationKeyStore
 from workgate.storage.applications import SqlApplicationStore
 from workgate.storage.audit import SqlAuditStore
 from workgate.storage.authorizations import SqlAuthorizationStore
+from workgate.storage.central import SqlCentralStore
 from workgate.storage.connected import SqlConnectionStore
 from workgate.storage.engine import Engine
 from workgate.storage.exchanges import SqlExchangeStore
@@ -19,13 +20,14 @@ from workgate.storage.objects import SqlObjectStore
 from workgate.storage.own_sessions import SqlOwnSessionStore
 from workgate.storage.passwords import SqlPasswordStore
 from workgate.storage.people import SqlPeopleStore
-from workgate.storage.provider_tests import SqlProviderTestStore
+from workgate.storage.provider_states import SqlProviderStateStore
 from workgate.storage.second_factors import SqlSecondFactorStore
 from workgate.storage.sessions import SqlSessionStore
 from workgate.storage.sign_in_requests import SqlSignInRequestStore
 from workgate.storage.sign_in_rules import SqlSignInRulesStore
 from workgate.storage.sqlite import SqliteEngine
 from workgate.storage.sweeper import Sweeper
+from workgate.storage.used_assertions import SqlUsedAssertionStore
 
 
 class Database:
@@ -41,7 +43,7 @@ class Database:
         self.environments = SqlEnvironmentStore(engine)
         self.users = SqlUserStore(engine)
         self.sign_in_rules = SqlSignInRulesStore(engine)
-        self.provider_tests = SqlProviderTestStore(engine)
+        self.provider_states = SqlProviderStateStore(engine)
         self.people = SqlPeopleStore(engine)
         self.passwords = SqlPasswordStore(engine)
         self.links = SqlLinkStore(engine)
@@ -50,7 +52,9 @@ class Database:
         self.identity_providers = SqlIdentityProviderStore(engine)
         self.federated_users = SqlFederatedUserStore(engine)
         self.sign_in_requests = SqlSignInRequestStore(engine)
+        self.used_assertions = SqlUsedAssertionStore(engine)
         self.applications = SqlApplicationStore(engine)
+        self.central = SqlCentralStore(engine)
         self.keys = SqlApplicationKeyStore(engine)
         self.exchanges = SqlExchangeStore(engine)
         self.connections = SqlConnectionStore(engine)

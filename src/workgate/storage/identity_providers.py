@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, literal, select, update
 from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.accounts import User
@@ -12,9 +13,9 @@ from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId, ObjectId, RowId
 from workgate.domain.sso import FederatedUser, IdentityProvider, ProviderKind, Provisioning
 from workgate.storage.accounts import USER_COLUMNS, new_user_values, user_from
-from workgate.storage.applications import RegistryChanges
 from workgate.storage.audit import append_record, record_values
 from workgate.storage.engine import Change, Engine, Prepared, Row, Values, given
+from workgate.storage.registry_changes import RegistryChanges
 from workgate.storage.schema import federated_users, identity_providers, sign_in_requests, users
 
 _COLUMNS = (
@@ -55,7 +56,13 @@ class SqlIdentityProviderStore:
                 select(*(given(table.c[name]) for name in _COLUMNS)).where(count < bindparam("at_most")),
             )
         )
-        changed = {name: given(table.c[name], f"new_{name}") for name in _CHANGED}
+        changed: dict[str, ColumnElement[Any]] = {name: given(table.c[name], f"new_{name}") for name in _CHANGED}
+        same = and_(
+            table.c.settings == changed["settings"],
+            table.c.sealed_secret.is_not_distinct_from(changed["sealed_secret"]),
+        )
+        # What a test showed holds for what was tested.
+        changed["tested_at"] = case((same, table.c.tested_at))
         self._update = engine.prepare(update(table).where(_this_provider).values(changed))
         self._delete = engine.prepare(delete(table).where(_this_provider))
         self._delete_of_it = [
@@ -115,6 +122,10 @@ class SqlFederatedUserStore:
         self._add = engine.prepare(
             insert(table).from_select(list(_FEDERATED), select(*row).where(_user_exists(), _provider_exists(), ~taken))
         )
+        # The user comes with it: which of two first sign-ins makes one is decided by the subject.
+        self._add_first = engine.prepare(
+            insert(table).from_select(list(_FEDERATED), select(*row).where(_provider_exists(), ~taken))
+        )
         self._remove = engine.prepare(delete(table).where(_this_subject))
         self._create_user = engine.prepare(insert(users))
         self._record = engine.prepare(append_record())
@@ -139,10 +150,10 @@ class SqlFederatedUserStore:
         """Let a subject stand for nobody; see the port."""
         return await self._recorded(record, (self._remove, _subject(environment_id, provider_id, subject)))
 
-    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> None:
+    async def provision(self, user: User, federated: FederatedUser, *, record: AuditRecord) -> bool:
         """Create a user whom a subject stands for; see the port."""
         created = (self._create_user, new_user_values(user, None, federated.created_at))
-        await self._recorded(record, created, (self._add, asdict(federated)))
+        return await self._recorded(record, (self._add_first, asdict(federated)), created)
 
     async def _recorded(self, record: AuditRecord, *steps: tuple[Prepared, Values]) -> bool:
         return await self._engine.apply(Change((*steps, (self._record, record_values(record))))) is not None

@@ -38,6 +38,8 @@ from workgate.storage.gathering import Asked, Gathering, Outcome, Take
 _LOG = logging.getLogger(__name__)
 _TRIES_OF_POSTED = 3
 _TRIES_OF_UNDONE = 3
+# At once, it would take its lock from under the nose of the change for which it was undone.
+_PAUSE_OF_UNDONE = 0.02
 _CLOCK = (
     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_setting('transaction_read_only') = 'on'"
 )
@@ -238,6 +240,7 @@ class PostgresEngine:
                     break
             except Undone as undone:
                 error = undone
+                await asyncio.sleep(_PAUSE_OF_UNDONE * (attempt + 1))
             except Exception as failed:
                 error = failed
                 break

@@ -20,7 +20,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
+from sqlalchemy.sql import ColumnElement
 
 metadata = MetaData(
     naming_convention={
@@ -46,6 +48,8 @@ installation = _table(
     _required("created_at", BigInteger),
     # The oldest revision whose program can work with this schema: nodes of the release before go on serving.
     Column("compatible_with", String(32), nullable=False, server_default="0001"),
+    # Counts the changes of applications that are available to every organisation.
+    Column("central_version", BigInteger, nullable=False, server_default="0"),
 )
 
 environments = _table(
@@ -111,6 +115,19 @@ applications = _table(
     Column("is_central", Boolean, nullable=False, server_default=false()),
     Column("owner_environment_id", BigInteger),
     PrimaryKeyConstraint("environment_id", "client_id"),
+    Index("ix_applications_central", "client_id", sqlite_where=text("is_central"), postgresql_where=text("is_central")),
+    Index(
+        "ix_applications_owner",
+        "owner_environment_id",
+        "client_id",
+        sqlite_where=text("owner_environment_id IS NOT NULL"),
+        postgresql_where=text("owner_environment_id IS NOT NULL"),
+    ),
+)
+
+# What is remembered of an environment's applications holds as long as this is the same.
+registry_version: ColumnElement[int] = (environments.c.registry_version + installation.c.central_version).label(
+    "registry_version"
 )
 
 application_secrets = _table(

@@ -12,7 +12,7 @@ from workgate.domain.oauth import ApplicationType, AuthorizationStatus
 from workgate.domain.oauth import rotates as tokens_rotate
 from workgate.storage.accounts import USER_COLUMNS, user_from
 from workgate.storage.engine import Engine, given
-from workgate.storage.schema import applications, authorizations, environments, installation, users
+from workgate.storage.schema import applications, authorizations, environments, installation, registry_version, users
 from workgate.storage.schema import sessions as table
 
 _COLUMNS = (
@@ -198,7 +198,7 @@ def _read_session() -> Select[Any]:
             authorizations.c.session_sequence,
             following.c.opened_at,
             applications.c.refresh_inactivity_seconds,
-            environments.c.registry_version,
+            registry_version,
         )
         .select_from(table)
         .join(

@@ -36,18 +36,23 @@ class AccountPages:
     async def logo(self, request: Request, visitor: Visitor) -> Response:
         """Give an application's logo, as an image and nothing else."""
         found = await self._applications.logo(visitor.environment.environment_id, request.path_params["client_id"])
-        if found is None:
-            return Response(status_code=404)
-        media_type, image = found
-        return Response(
-            image,
-            media_type=media_type,
-            headers={
-                "Cache-Control": "private, max-age=300",
-                "X-Content-Type-Options": "nosniff",
-                "Content-Security-Policy": "default-src 'none'; sandbox",
-            },
-        )
+        return logo_response(found)
+
+
+def logo_response(found: tuple[str, bytes] | None) -> Response:
+    """Answer with a logo, as an image and nothing else; None: there is none."""
+    if found is None:
+        return Response(status_code=404)
+    media_type, image = found
+    return Response(
+        image,
+        media_type=media_type,
+        headers={
+            "Cache-Control": "private, max-age=300",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        },
+    )
 
 
 async def choose_language(request: Request) -> Response:

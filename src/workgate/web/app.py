@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -30,10 +31,14 @@ from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
+from workgate.service.central import CentralApplications
+from workgate.service.central_host import CentralHostService
 from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.mailed_links import FORGOTTEN_PATH, MailedLinks
 from workgate.service.naming import Naming
@@ -47,11 +52,13 @@ from workgate.service.sign_in_rules import SignInAdministration
 from workgate.service.signing_in import SigningIn
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
+from workgate.service.sso_saml import SamlProtocol
 from workgate.service.token_management import TokenManagement
 from workgate.service.tokens import TokenService
 from workgate.web.account import AccountPages, choose_language
 from workgate.web.audit import AuditPages
 from workgate.web.browser import Browsers, Visitor
+from workgate.web.central import CentralHosts, CentralPages
 from workgate.web.connections import ConnectionPages
 from workgate.web.consent import ConsentPages
 from workgate.web.entrance import Entrance
@@ -71,6 +78,7 @@ from workgate.web.passwords import PasswordPages
 from workgate.web.pending import PendingSignIns
 from workgate.web.people_routes import people_routes
 from workgate.web.recovery import RecoveryPages
+from workgate.web.saml import SamlPages
 from workgate.web.second_step import SecondStepPages
 from workgate.web.security import SecurityPages
 from workgate.web.setup_routes import setup_routes
@@ -93,6 +101,7 @@ class WebParts:
     sso: SingleSignOn
     protocols: Mapping[ProviderKind, ProviderProtocol]
     oidc: OidcProtocol
+    saml: SamlProtocol | None
     authorize: AuthorizeService
     desk: ClientDesk
     tokens: TokenService
@@ -103,12 +112,16 @@ class WebParts:
     registry: Registry
     application_keys: ApplicationKeys
     connections: Connections
+    central: CentralApplications
+    central_host: CentralHostService
     own_password: OwnPassword
     mailed_links: MailedLinks
     own_sessions: OwnSessions
     audit_queries: AuditQueries
     people: People
     sign_in: SignInAdministration
+    identity_providers: IdentityProviders
+    federations: Federations
     naming: Naming
     audit: AuditLog
     mint: Mint
@@ -123,6 +136,11 @@ class Site:
     def __init__(self, browsers: Browsers, pages: Pages) -> None:
         self._browsers = browsers
         self._pages = pages
+        self.errors: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+            404: self.not_found,
+            405: self.wrong_method,
+            500: self.failed,
+        }
 
     def page(self, handler: _Page) -> Callable[[Request], Awaitable[Response]]:
         """Make a route's endpoint of a page's handler."""
@@ -135,7 +153,7 @@ class Site:
                 return await handler(request, visitor)
             except StoreUnavailable as error:
                 log_refusal(event="store_unavailable", error=str(error), path=request.scope["path"])
-                return self._unavailable(request)
+                return self.unavailable(request)
 
         return endpoint
 
@@ -191,7 +209,8 @@ class Site:
             hint=N_("Check the first two parts of the address: organisation, then lane."),
         )
 
-    def _unavailable(self, request: Request) -> Response:
+    def unavailable(self, request: Request) -> Response:
+        """Answer while the database does not."""
         return self._pages.error(
             request,
             None,
@@ -215,7 +234,7 @@ class StaticAssets(StaticFiles):
         return response
 
 
-def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], Starlette]:
+def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], ASGIApp]:
     """Make the JSON endpoints by their paths, and the site of all pages."""
     pages = Pages()
     browsers = Browsers(
@@ -270,14 +289,22 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         *people_routes(parts, browsers, pages, entrance),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
-    app = Starlette(
-        routes=routes,
-        exception_handlers={404: site.not_found, 405: site.wrong_method, 500: site.failed},
-        lifespan=lifespan,
-    )
+    app = Starlette(routes=routes, exception_handlers=site.errors, lifespan=lifespan)
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
-    return endpoints, app
+    return endpoints, _with_central_hosts(app, parts, site, browsers, pages)
+
+
+def _with_central_hosts(app: ASGIApp, parts: WebParts, site: Site, browsers: Browsers, pages: Pages) -> ASGIApp:
+    """The site of organisations' hosts, and beside it that of central hosts."""
+    central = CentralPages(
+        service=parts.central_host,
+        directory=parts.directory,
+        applications=parts.applications,
+        browsers=browsers,
+        pages=pages,
+    )
+    return CentralHosts(parts.directory, central=central.app(site.errors, site.unavailable), site=app)
 
 
 def _sso_routes(
@@ -288,7 +315,11 @@ def _sso_routes(
     sso = SsoPages(
         sso=parts.sso, protocols=parts.protocols, oidc=parts.oidc, answers=answers, browsers=browsers, pages=pages
     )
-    return sso.routes(site.page, entrance)
+    routes = sso.routes(site.page, entrance)
+    if parts.saml is not None:
+        saml = SamlPages(sso=parts.sso, saml=parts.saml, answers=answers, browsers=browsers)
+        routes += saml.routes(site.page)
+    return routes
 
 
 def _account_routes(parts: WebParts, entrance: Entrance, browsers: Browsers, pages: Pages) -> list[BaseRoute]:

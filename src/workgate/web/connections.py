@@ -109,7 +109,7 @@ class ConnectionPages:
         """Say for whom an application may act, and how many they are."""
         environment, by = admin.environment, admin.acting
         client_id = _id_in(request, "client_id")
-        application = await self._registry.application(environment, client_id, by=by)
+        application = await self._registry.usable(environment, client_id, by=by)
         count = await self._connections.count(environment, client_id, by=by)
         after = request.query_params.get("after", "")
         after = after if _ID.fullmatch(after) else ""
@@ -119,7 +119,7 @@ class ConnectionPages:
         soon = self._clock.now() + SOON_DAYS * _DAY
         context = {
             "application": application_context(application),
-            "application_url": APPLICATION_PATH.format(client_id=client_id),
+            "application_url": None if application.is_installed else APPLICATION_PATH.format(client_id=client_id),
             "count": count,
             "soon_days": SOON_DAYS,
             "connections": [

@@ -44,7 +44,8 @@ class ClientEndpoint:
         try:
             environment = await self._directory.by_host(asgi.host(scope))
             if environment is None:
-                await self._error(send, Fault.NO_ENVIRONMENT)
+                central = self._directory.central_host(asgi.host(scope)) is not None
+                await self._error(send, Fault.CENTRAL_HOST if central else Fault.NO_ENVIRONMENT)
                 return
             outcome = await self._outcome(scope, receive, environment)
         except StoreUnavailable as error:
@@ -159,7 +160,11 @@ class MetadataEndpoint:
             await asgi.send_json(send, answer.status, answer.body, answer.headers)
             return
         if environment is None:
-            await asgi.send_json(send, 404, {"error": "not_found"})
+            # A central host is no authorization server of its own: it has no token endpoint, and its codes come from
+            # others. Clients find the document at the organisation's host.
+            central = self._directory.central_host(asgi.host(scope)) is not None
+            fault = Fault.CENTRAL_HOST if central else Fault.NO_ENVIRONMENT
+            await asgi.send_json(send, 404, {"error": "not_found", "error_description": fault.description})
         elif scope["method"] not in {"GET", "HEAD"}:
             await asgi.send_json(send, 405, {"error": "method_not_allowed"}, [(b"allow", b"GET, HEAD")])
         else:

@@ -10,6 +10,7 @@ from workgate.domain.oauth import Application, ApplicationType
 from workgate.domain.problems import NotFound, Problem
 from workgate.domain.texts import N_, Text
 from workgate.service.applications import OtherLane, Registered, Registry
+from workgate.service.central import CentralApplications
 from workgate.service.connections import Connections
 from workgate.web import setup_forms as forms
 from workgate.web.entrance import Administrator
@@ -42,10 +43,13 @@ _SENT_TWICE = N_(
 class ApplicationPages:
     """The pages under ``/setup/oauth2``, but for secrets and keys."""
 
-    def __init__(self, *, setup: SetupPages, registry: Registry, connections: Connections) -> None:
+    def __init__(
+        self, *, setup: SetupPages, registry: Registry, connections: Connections, central: CentralApplications
+    ) -> None:
         self._setup = setup
         self._registry = registry
         self._connections = connections
+        self._central = central
 
     async def overview(self, request: Request, admin: Administrator) -> Response:
         """List the environment's applications, a page at a time, from the one after ``after``."""
@@ -166,6 +170,10 @@ class ApplicationPages:
         client_id = request.path_params["client_id"]
         return await self._registry.application(admin.environment, client_id, by=admin.acting)
 
+    async def _installations(self, application: Application) -> int | None:
+        """How many other organisations installed it; None: they cannot."""
+        return await self._central.installations(application) if application.is_central else None
+
     async def _posted(self, request: Request) -> Posted | None:
         return await posted_form(request, texts=forms.TEXT_FIELDS, files=forms.FILE_FIELDS)
 
@@ -205,6 +213,7 @@ class ApplicationPages:
             "application": setup_context(application),
             "customer_id": admin.environment.customer_id,
             "count": count,
+            "installations": await self._installations(application),
             "seen": "",
         }
         here = application_path(application.client_id)
@@ -223,6 +232,7 @@ class ApplicationPages:
         context = {
             "application": setup_context(application),
             "count": count,
+            "installations": await self._installations(application),
             "secrets": len(application.secrets),
         }
         here = application_path(application.client_id, "delete")

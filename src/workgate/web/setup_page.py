@@ -29,6 +29,8 @@ DONE: Mapping[str, Text] = {
     "secret-deleted": N_("The secret was deleted."),
     "key-added": N_("The key was added."),
     "key-deleted": N_("The key was deleted."),
+    "installed": N_("The application is installed: your users can connect it."),
+    "uninstalled": N_("The application is not installed any more."),
 }
 TOO_OLD = N_(
     "This page was open for too long, or belongs to an earlier sign-in. Nothing was changed: send it once more."

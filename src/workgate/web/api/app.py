@@ -15,6 +15,7 @@ from workgate.domain.accounts import Environment, Session
 from workgate.domain.audit import AuditEvent
 from workgate.domain.ports import StoreUnavailable
 from workgate.domain.problems import NotAllowed, Problem
+from workgate.oauth.errors import Fault
 from workgate.ops.telemetry import described, log_refusal
 from workgate.service.acting import Acting
 from workgate.service.environments import EnvironmentDirectory
@@ -63,6 +64,8 @@ class AdminApi:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         environment = await self._directory.by_host(asgi.host(scope))
         if environment is None:
+            if self._directory.central_host(asgi.host(scope)) is not None:
+                raise Failure(Code.NOT_FOUND, Fault.CENTRAL_HOST.description)
             raise Failure(Code.NOT_FOUND, "no organisation has this address: check its domain and lane")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if scope["path"] == OPENAPI_PATH:

@@ -14,9 +14,11 @@ from workgate.service.acting import Acting
 from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
+from workgate.service.central import CentralApplications
 from workgate.service.connections import Connections
 from workgate.service.descriptions import (
     ConnectedApplication,
+    OfferedApplication,
     ShownApplication,
     ShownEvent,
     ShownKey,
@@ -37,6 +39,7 @@ class AdminServices:
     registry: Registry
     keys: ApplicationKeys
     connections: Connections
+    central: CentralApplications
     audit_queries: AuditQueries
     audit: AuditLog
     people: People
@@ -85,6 +88,13 @@ class ApplicationList(Struct, frozen=True, kw_only=True):
     """Some of the applications, oldest first; ``following`` asks for more."""
 
     applications: list[ShownApplication]
+    following: str | None
+
+
+class OfferedList(Struct, frozen=True, kw_only=True):
+    """Some of the applications that other organisations offer, by client_id; ``following`` asks for more."""
+
+    applications: list[OfferedApplication]
     following: str | None
 
 

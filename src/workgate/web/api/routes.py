@@ -11,6 +11,7 @@ from workgate.service.descriptions import (
     GeneratedPair,
     NewlyRegistered,
     NewSecret,
+    OfferedApplication,
     ShownApplication,
     ShownConnections,
     ShownEvent,
@@ -18,7 +19,7 @@ from workgate.service.descriptions import (
     ShownSecret,
 )
 from workgate.service.logos import LARGEST_LOGO
-from workgate.web.api import applications, audit, credentials, people
+from workgate.web.api import applications, audit, central, credentials, people
 from workgate.web.api.bodies import (
     AuditPageQuery,
     AuditQuery,
@@ -36,6 +37,7 @@ from workgate.web.api.calls import (
     ConnectedList,
     EventList,
     KeyList,
+    OfferedList,
     SecretList,
 )
 from workgate.web.api.operations import JSON_LINES, Operation, RawBody
@@ -51,6 +53,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
 
 _LOGO = RawBody(("image/png", "image/jpeg", "image/webp"), LARGEST_LOGO)
 _ONE = "/applications/{client_id}"
+_OFFERED = "/offered-applications/{client_id}"
 _SECRET = _ONE + "/secrets/{secret_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -145,6 +148,14 @@ OPERATIONS: tuple[Operation, ...] = (
         status=204,
         everybody=True,
     ),
+    Operation(
+        method="GET", path="/offered-applications", handler=central.list_offered, query=PageQuery, answer=OfferedList
+    ),
+    Operation(method="GET", path=_OFFERED, handler=central.show_offered_application, answer=OfferedApplication),
+    Operation(
+        method="PUT", path=_OFFERED + "/installation", handler=central.install_application, answer=OfferedApplication
+    ),
+    Operation(method="DELETE", path=_OFFERED + "/installation", handler=central.uninstall_application, status=204),
     Operation(method="GET", path="/audit", handler=audit.list_events, query=AuditPageQuery, answer=EventList),
     Operation(
         method="GET",

@@ -18,6 +18,14 @@ def upgrade() -> None:
 def _columns() -> None:
     op.add_column("applications", sa.Column("is_central", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("applications", sa.Column("owner_environment_id", sa.BigInteger(), nullable=True))
+    op.add_column("installation", sa.Column("central_version", sa.BigInteger(), nullable=False, server_default="0"))
+    for name, columns, rows in (
+        ("ix_applications_central", ["client_id"], "is_central"),
+        ("ix_applications_owner", ["owner_environment_id", "client_id"], "owner_environment_id IS NOT NULL"),
+    ):
+        op.create_index(
+            name, "applications", columns, unique=False, sqlite_where=sa.text(rows), postgresql_where=sa.text(rows)
+        )
     op.add_column("sessions", sa.Column("address", sa.String(length=64), nullable=True))
     op.add_column("sessions", sa.Column("agent", sa.String(length=200), nullable=True))
     op.create_index(
