@@ -54,9 +54,14 @@ LAYERS: dict[str, Unit] = {
     "testing": Unit(imports=ANYTHING, but_not=("cli",), clock=True),
     # 6
     "server": Unit(imports=ANYTHING, but_not=("cli", "testing", "client"), clock=True),
-    # Its two halves: what is opened, and what is put together of it.
-    "assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server")),
-    "opening": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly"), clock=True),
+    # Its parts: what is opened, the services that are made of it, and what the endpoints are made of.
+    "web_assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server")),
+    "assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "web", "web_assembly")),
+    "opening": Unit(
+        imports=ANYTHING,
+        but_not=("cli", "testing", "client", "server", "assembly", "web", "web_assembly"),
+        clock=True,
+    ),
     # Sockets and processes, for any application: they know nothing of ours.
     "serving": Unit(imports=("http11", *OPS_EVENTS), banned=DATABASES, clock=True),
     "supervisor": Unit(imports=("serving", *OPS_EVENTS), libraries=(), banned=DATABASES, clock=True),

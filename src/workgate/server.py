@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from workgate.asgi import LARGEST_BODY, Front
-from workgate.assembly import Services, admin_services, web_parts
+from workgate.assembly import Services
 from workgate.attask.handlers import AttaskApp
 from workgate.crypto.keys import KeyRingError
 from workgate.domain.ids import Clock, Entropy
@@ -27,6 +27,7 @@ from workgate.web.api.routes import ADMIN_PATH
 from workgate.web.app import web_app
 from workgate.web.cross_origin import METHODS_OF_API, METHODS_OF_PAGES, CrossOrigin
 from workgate.web.health import LIVE_PATH, READY_PATH, ReadyEndpoint, live
+from workgate.web_assembly import admin_services, web_parts
 
 _UPKEEP_SECONDS = 1.0
 _MAIL_SECONDS = 3.0
