@@ -123,7 +123,7 @@ def test_saving_a_form_as_it_is_changes_nothing(shared: World, ann: Browser) -> 
     entries = dict(form_fields(page, path))
     for name, value in re.findall(r'<input id="\w+" name="(\w+)"[^>]*type="(?:text|url)" value="([^"]*)"', page):
         entries[name] = html.unescape(value)
-    for name, value in re.findall(r'<input id="\w+" name="(\w+)" type="checkbox" value="(\w+)" checked', page):
+    for name, value in re.findall(r'<input id="\w+" name="(\w+)"[^>]*type="checkbox" value="(\w+)" checked', page):
         entries[name] = value
     for name, value in re.findall(r'<textarea id="\w+" name="(\w+)"[^>]*>\n(.*?)</textarea>', page, re.S):
         entries[name] = html.unescape(value).replace("\n", "\r\n")
