@@ -317,6 +317,18 @@ def test_flow_of_an_application(shared: World) -> None:
     assert query_of(browser.decide(consent).headers["location"])["state"] == "s" * 1500
 
 
+@pytest.mark.spec("RFC 6265", "6.1", "a sign-in under way fits into a cookie that browsers keep, whatever it leads to")
+@pytest.mark.parametrize(("length", "kept"), [(2700, True), (2900, False), (30_000, False)])
+def test_a_long_address(shared: World, length: int, kept: bool) -> None:
+    ann = a_person(shared, f"comes from far {length}")
+    app = ann.set_up_app()
+    shared.clock.advance(30)
+    target = "/account/connected-apps?" + "x" * length
+    browser = ann.begin(target)
+    assert len("__Host-workgate_pending=" + browser.http.cookies["workgate_pending"]) <= 4096
+    assert ann.show_code(browser, app.code(shared)).headers["location"] == (target if kept else "/")
+
+
 @pytest.mark.parametrize("code", ["", "\0", "0" * 7, "9" * 20_000, "<script>", "\u202e123456", "\uff11" * 6, "-1"])
 @pytest.mark.parametrize("way", ["app", "recovery", "passkey", "elsewhere", "\0"])
 def test_odd_answers(shared: World, code: str, way: str) -> None:
