@@ -216,6 +216,7 @@ def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
     return SecondStepAnswers(
         signing_in=signing_in,
         factors=opened.database.second_factors,
+        entropy=opened.entropy,
         questions=Questions(mint=opened.mint, clock=opened.clock, entropy=opened.entropy),
         mint=opened.mint,
         clock=opened.clock,

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
-from tests.pages.saml_screens import SAML_SCREENS
 from tests.pages.central_screens import CENTRAL_SCREENS
-from tests.pages.people_screens import PEOPLE_SCREENS
 from tests.pages.password_screens import PASSWORD_SCREENS
+from tests.pages.people_screens import PEOPLE_SCREENS
+from tests.pages.saml_screens import SAML_SCREENS
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
 from tests.pages.sso_screens import SSO_SCREENS
