@@ -363,9 +363,7 @@ def test_keys_that_rotate(provider: ScriptedProvider) -> None:
         assert "key" in private_reason(world)
 
 
-@pytest.mark.spec(
-    "Workgate", "sso", "what is decided about providers ends no session: it counts at the next sign-in"
-)
+@pytest.mark.spec("Workgate", "sso", "what is decided about providers ends no session: it counts at the next sign-in")
 def test_what_lives_on(there: World, provider: ScriptedProvider) -> None:
     row = set_up(there, provider, name="Short-lived")
     federate(there, row, "subject-1", there.bob)
