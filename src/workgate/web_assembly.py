@@ -35,6 +35,10 @@ def admin_services(services: Services) -> AdminServices:
         audit=services.audit,
         people=services.people,
         sign_in=services.sign_in,
+        mailed_links=services.mailed_links,
+        second_steps=services.second_steps,
+        federations=services.federations,
+        identity_providers=services.identity_providers,
         applications=services.database.applications,
         users=services.database.users,
         clock=services.clock,
@@ -212,6 +216,7 @@ def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
     return SecondStepAnswers(
         signing_in=signing_in,
         factors=opened.database.second_factors,
+        entropy=opened.entropy,
         questions=Questions(mint=opened.mint, clock=opened.clock, entropy=opened.entropy),
         mint=opened.mint,
         clock=opened.clock,
