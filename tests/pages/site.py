@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 import workgate.cli
 from tests.browser import PASSWORD
+from tests.pages.offers import Offers, offers_of_widetools
 from tests.providers.scripted import ScriptedProvider, a_provider
 from workgate.cli.demo_data import PEOPLE, projects
 from workgate.domain.accounts import Environment
@@ -43,6 +44,8 @@ class Site:
     """Another organisation, which signs in elsewhere if it likes."""
     corporate: ScriptedProvider
     """There: at once, without a page."""
+    offers: Offers
+    """Those of another organisation."""
     mail: Path
     """Where mail lands."""
 
@@ -150,6 +153,7 @@ def _a_site(mail: Path, settings: dict[str, Any]) -> Iterator[Site]:
                 environments[0], machine.application.client_id, by=Acting(owner.user, None)
             )
         )
+        offers = offers_of_widetools(stand_in, environments[0], f"{app_url}/callback", LOGO)
         config = Config(
             client_id=registered.application.client_id,
             client_secret=str(registered.client_secret),
@@ -158,4 +162,4 @@ def _a_site(mail: Path, settings: dict[str, Any]) -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate, mail)
+            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate, offers, mail)

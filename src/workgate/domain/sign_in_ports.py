@@ -128,8 +128,19 @@ class SecondFactorStore(Protocol):
         user's recovery codes. Raises ``AlreadyExists`` if ``once`` was used, or somebody here has that passkey.
         """
 
-    async def use_factor(self, factor: SecondFactor, *, step: int, now: Milliseconds, once: Once | None) -> bool:
-        """Note that one was used; False: not there, that step or a later one, or ``once``, was used before: refuse."""
+    async def use_factor(
+        self,
+        factor: SecondFactor,
+        *,
+        step: int,
+        now: Milliseconds,
+        once: Once | None = None,
+        sealed_secret: bytes | None = None,
+    ) -> bool:
+        """Note that one was used, and keep its secret as it is sealed now.
+
+        False: not there, or that step, a later one or ``once`` was used before: refuse.
+        """
 
     async def remove_factor(
         self,
