@@ -32,6 +32,8 @@ _DATA = re.compile(
     r"Workgate|Acme|my|preview|ann|bob|Ann Archer|Bob Baker"
     r"|ClientApp|Shows your projects on one page\.|ClientApp's developers|developers@clientapp\.example"
     r"|An application whose name takes up quite some room in every line that it is in"
+    r"|Nightly export|Planwell|Boards|Widetools|widetools|acme|acmee|Plans your week around your projects\."
+    r"|Planwell's makers|makers@planwell\.example"
     r"|Nightly export|Office laptop|A key on my key ring, whose name shows where lines break|Strict Inc\."
     r"|Cat Cooper|cat|\(ann\)|21 settembre 2026, ore \d\d:\d\d(:\d\d)? UTC"
     r"|https?:/?|[a-z0-9.:]+/?|attask/?|api/?|v14\.0|[0-9A-Z]{4}-[0-9A-Z]{4}"

@@ -68,10 +68,10 @@ def test_errors() -> None:
 @pytest.mark.spec("OpenAPI", "4.8.17", "answers are of the schema that is promised")
 def test_answers(shared: World) -> None:
     http = caller(shared)
-    client_id = shared.web.application.client_id
+    there = {"client_id": shared.web.application.client_id, "user_id": shared.bob.user_id}
     for each in OPERATIONS:
         if each.method == "GET" and each.media_type == "application/json" and each.answer is not None:
-            answer = http.get(ADMIN_PATH + each.path.format(**{**EXAMPLE, "client_id": client_id}))
+            answer = http.get(ADMIN_PATH + each.path.format(**{**EXAMPLE, **there}))
             assert answer.status_code == each.status
             promised = {"$ref": f"#/components/schemas/{each.answer.__name__}", "components": DOCUMENT["components"]}
             jsonschema_rs.validate(promised, answer.json())

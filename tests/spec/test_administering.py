@@ -12,10 +12,14 @@ from tests.signing import private_key, private_pem, public_pem
 import workgate.cli
 from workgate.domain.audit import AuditEvent, AuditFilter
 from workgate.domain.oauth import ApplicationType
+from workgate.domain.people import PersonChanges
 from workgate.domain.problems import NotAllowed, NotFound, Problem
 from workgate.service.acting import OPERATOR, Acting
 from workgate.service.applications import Registered
 from workgate.service.definitions import ApplicationChanges, NewApplication
+from workgate.service.mailed_links import Mailing
+from workgate.service.people import NewUser
+from workgate.service.sign_in_rules import RulesChanges
 
 OURS = Path(workgate.cli.__file__).with_name("assets") / "clientapp-logo.png"
 NEW = NewApplication(name="New", type=ApplicationType.WEB, redirect_uris=[REDIRECT_URI])
@@ -56,6 +60,31 @@ def actions(world: World, by: Acting) -> dict[str, Coroutine[Any, Any, Any]]:
         "withdraw of": connections.withdraw_of(acme, web, world.bob.user_id, by=by),
         "audit": audit.page(acme, AuditFilter(), by=by),
         "reference": audit.reference(acme, "AAAA-0000", by=by),
+        **actions_on_people(world, by),
+    }
+
+
+def actions_on_people(world: World, by: Acting) -> dict[str, Coroutine[Any, Any, Any]]:
+    """The same of people, and of how they sign in."""
+    workgate, acme, bob = world.stand_in.workgate, world.acme, world.bob
+    people, sign_in, providers = workgate.people, workgate.sign_in, workgate.identity_providers
+    return {
+        "people": people.people(acme, by=by),
+        "person": people.person(acme, bob.user_id, by=by),
+        "person named": people.named(acme, "bob", by=by),
+        "create person": people.create(acme, NewUser(username="new"), by=by),
+        "change person": people.change(acme, bob.user_id, PersonChanges(is_admin=True), by=by),
+        "unlock": people.unlock(acme, bob.user_id, by=by),
+        "end sessions": people.end_sessions(acme, bob.user_id, by=by),
+        "rules": sign_in.rules(acme, by=by),
+        "change rules": sign_in.change(acme, RulesChanges(history=1), by=by),
+        "providers": providers.providers(acme, by=by),
+        "provider states": providers.states(acme, by=by),
+        "provider": providers.provider(acme, "1", by=by),
+        "delete provider": providers.delete(acme, "1", by=by),
+        "invite": workgate.mailed_links.invite(acme, bob, by=by, mailing=Mailing("http://localhost", str)),
+        "reset second steps": workgate.second_steps.reset(acme, bob, by=by),
+        "federations": workgate.federations.of(acme, bob, by=by),
     }
 
 

@@ -10,6 +10,8 @@ from workgate.cli import (
     database_commands,
     key_commands,
     org_commands,
+    people_commands,
+    rules_commands,
     serve,
     sso_commands,
     user_commands,
@@ -24,6 +26,8 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 cli.add_typer(org_commands.commands, name="org", help="Organisations: a domain with its lanes.")
+org_commands.commands.add_typer(rules_commands.commands, name="rules", help="How people sign in to an environment.")
+user_commands.commands.add_typer(people_commands.commands)  # without a name: its commands are those of ``user``, too
 cli.add_typer(user_commands.commands, name="user", help="The people of an environment.")
 cli.add_typer(app_commands.commands, name="app", help="OAuth2 applications.")
 app_commands.commands.add_typer(

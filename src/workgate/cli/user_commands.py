@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, fail, run, show
+from workgate.domain.audit import AuditEvent
+from workgate.domain.people import PersonChanges
 from workgate.server import Workgate
 from workgate.service.acting import OPERATOR
 
@@ -35,8 +37,9 @@ def create(
     secret = _password(password, password_stdin)
 
     async def work(workgate: Workgate) -> dict[str, Any]:
+        environment = await environment_of(workgate, org, lane)
         user = await workgate.administration.create_user(
-            await environment_of(workgate, org, lane),
+            environment,
             username,
             password=secret,
             first_name=first_name,
@@ -44,6 +47,8 @@ def create(
             email=email,
             is_admin=admin,
         )
+        reason = f"user {user.user_id}" + (", an administrator" if user.is_admin else "")
+        workgate.audit.record(OPERATOR.entry(workgate.audit, AuditEvent.USER_CREATED, environment, reason=reason))
         return {"id": user.user_id, "username": user.username, "admin": user.is_admin}
 
     result = run(database, work)
@@ -129,7 +134,8 @@ def withdraw(
 def _set_active(username: str, org: str, lane: str, database: str | None, *, active: bool) -> None:
     async def work(workgate: Workgate) -> None:
         environment = await environment_of(workgate, org, lane)
-        await workgate.administration.set_active(environment, username, active=active)
+        user = (await workgate.people.named(environment, username, by=OPERATOR)).user
+        await workgate.people.change(environment, user.user_id, PersonChanges(is_active=active), by=OPERATOR)
 
     run(database, work)
 

@@ -58,6 +58,8 @@ class PasswordStore(Protocol):
     ) -> bool:
         """Change a password: sessions, the lock and mailed links of the user end, and the old hash joins the history.
 
+        The user's ``session_epoch`` is one more than it was seen to be.
+
         False: nothing was changed, for the user was disabled or another change came first, or the link was used or
         is over. May raise ``AlreadyExists`` for the record's ID: then nothing was changed, try again.
 

@@ -27,6 +27,9 @@ class IdentityProviderStore(Protocol):
     async def update_provider(self, provider: IdentityProvider, *, record: AuditRecord) -> bool:
         """Write everything but kind and time of creation; False: not there."""
 
+    async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:
+        """Keep the secret that a provider has under another seal; False: it has another secret by now, or is gone."""
+
     async def delete_provider(self, environment_id: EnvironmentId, provider_id: RowId, *, record: AuditRecord) -> bool:
         """Delete one with all its subjects and the sign-ins that are under way at it; False: not there."""
 

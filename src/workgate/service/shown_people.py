@@ -1,11 +1,13 @@
-"""How users and the rules of signing in are shown as JSON, by the command line and by the admin API alike."""
+"""How users and what belongs to them are shown as JSON, by the command line and by the admin API alike."""
 
 from msgspec import Struct
 
 from workgate.domain.ids import Milliseconds
 from workgate.domain.people import Person
 from workgate.domain.signing_in import SignInRules, SsoMode
+from workgate.domain.sso import FederatedUser
 from workgate.service.descriptions import Moment, moment
+from workgate.service.mailed_links import Invited
 from workgate.service.sign_in_rules import flat
 
 
@@ -45,6 +47,38 @@ class ShownRules(Struct, frozen=True, kw_only=True):
     expires_days: int | None
     lock_tries: int | None
     lock_minutes: int | None
+
+
+class ShownInvitation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A link by which a user sets a password, once. ``link`` is there only if it was not mailed: hand it over."""
+
+    mailed: bool
+    expires: Moment | None
+    link: str | None = None
+
+    def __repr__(self) -> str:
+        """Leave the link out of tracebacks and logs."""
+        return f"ShownInvitation(mailed={self.mailed}, expires={self.expires})"
+
+
+class ShownFederation(Struct, frozen=True, kw_only=True):
+    """A provider's subject that stands for a user."""
+
+    provider_id: str
+    subject: str
+    created: Moment | None
+
+
+def show_invitation(invited: Invited) -> ShownInvitation:
+    """Show a link that was just made."""
+    link = None if invited.mailed else invited.address
+    return ShownInvitation(mailed=invited.mailed, expires=moment(invited.expires_at), link=link)
+
+
+def show_federation(federated: FederatedUser) -> ShownFederation:
+    """Show a subject that stands for a user."""
+    created = moment(federated.created_at)
+    return ShownFederation(provider_id=str(federated.provider_id), subject=federated.subject, created=created)
 
 
 def show_user(person: Person, now: Milliseconds) -> ShownUser:

@@ -64,6 +64,11 @@ class SqlIdentityProviderStore:
         # What a test showed holds for what was tested.
         changed["tested_at"] = case((same, table.c.tested_at))
         self._update = engine.prepare(update(table).where(_this_provider).values(changed))
+        self._reseal = engine.prepare(
+            update(table)
+            .where(_this_provider, table.c.sealed_secret == given(table.c.sealed_secret))
+            .values(sealed_secret=given(table.c.sealed_secret, "new_sealed_secret"))
+        )
         self._delete = engine.prepare(delete(table).where(_this_provider))
         self._delete_of_it = [
             engine.prepare(
@@ -95,6 +100,16 @@ class SqlIdentityProviderStore:
         new = {f"new_{name}": values[name] for name in _CHANGED}
         key = {name: values[name] for name in ("environment_id", "provider_id")}
         return await self._changes.make(record, (self._update, {**key, **new}))
+
+    async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:
+        """Keep a secret under another seal; see the port."""
+        values = {
+            "environment_id": provider.environment_id,
+            "provider_id": provider.provider_id,
+            "sealed_secret": provider.sealed_secret,
+            "new_sealed_secret": sealed_secret,
+        }
+        return await self._engine.apply(Change(((self._reseal, values),))) is not None
 
     async def delete_provider(self, environment_id: EnvironmentId, provider_id: RowId, *, record: AuditRecord) -> bool:
         """Delete one with what belongs to it; see the port."""

@@ -80,7 +80,7 @@ class Pages:
         )
         targets = " ".join(["'self'", *form_action])
         policy = (
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
             f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
         )
         return Response(

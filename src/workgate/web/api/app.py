@@ -87,6 +87,7 @@ class AdminApi:
                 environment=environment,
                 user=session.user,
                 acting=acting,
+                origin=asgi.origin(scope),
                 path=parts,
                 query=read_query(scope["query_string"], operation.query),
                 body=await _body(scope, receive, operation),

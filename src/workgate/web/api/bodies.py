@@ -11,6 +11,7 @@ from workgate.domain.audit import AuditEvent
 from workgate.domain.oauth import ApplicationType, ConsentPolicy
 from workgate.domain.people import LONGEST_SEARCH
 from workgate.domain.signing_in import SsoMode
+from workgate.domain.sso import LONGEST_SUBJECT
 from workgate.service import audit_queries, connections, people, sign_in_rules
 from workgate.service.definitions import (
     CODE_SECONDS,
@@ -51,6 +52,8 @@ UserNames = Annotated[str, _shown(maxLength=LONGEST_USERNAME)]
 PersonName = Annotated[str, _shown(maxLength=people.LONGEST_PERSON_NAME)]
 Search = Annotated[str, Meta(max_length=LONGEST_SEARCH, description="Words that must all occur.")]
 UserPlace = Annotated[str, Meta(pattern=r"^(|[0-9a-f]{32})$", description="The `following` of the page before.")]
+ProviderId = Annotated[str, Meta(pattern=r"^[0-9]{1,19}$")]
+Subject = Annotated[str, _shown(minLength=1, maxLength=LONGEST_SUBJECT)]
 MinimumLength = Annotated[int, _shown(minimum=sign_in_rules.SHORTEST_MINIMUM, maximum=sign_in_rules.LONGEST_MINIMUM)]
 Kinds = Annotated[int, _shown(minimum=0, maximum=sign_in_rules.MOST_KINDS)]
 History = Annotated[int, _shown(minimum=0, maximum=sign_in_rules.LONGEST_HISTORY)]
@@ -173,6 +176,13 @@ class RulesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expires_days: Days | UnsetType | None = UNSET
     lock_tries: Tries | UnsetType | None = UNSET
     lock_minutes: Minutes | UnsetType | None = UNSET
+
+
+class FederationBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider's subject, and nothing else of it."""
+
+    provider_id: ProviderId
+    subject: Subject
 
 
 class UserQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

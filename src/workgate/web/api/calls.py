@@ -24,7 +24,11 @@ from workgate.service.descriptions import (
     ShownKey,
     ShownSecret,
 )
+from workgate.service.federations import Federations
+from workgate.service.identity_providers import IdentityProviders
+from workgate.service.mailed_links import MailedLinks
 from workgate.service.people import People
+from workgate.service.second_steps import SecondSteps
 from workgate.service.sign_in_rules import SignInAdministration
 
 Q_co = TypeVar("Q_co", covariant=True)
@@ -44,6 +48,10 @@ class AdminServices:
     audit: AuditLog
     people: People
     sign_in: SignInAdministration
+    mailed_links: MailedLinks
+    second_steps: SecondSteps
+    federations: Federations
+    identity_providers: IdentityProviders
     applications: ApplicationStore
     users: UserStore
     clock: Clock
@@ -51,11 +59,15 @@ class AdminServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[Q_co, B_co]):
-    """Who calls, where, and with what. ``path`` holds the address's variable parts, already of their shape."""
+    """Who calls, where, and with what.
+
+    ``path`` holds the address's variable parts, already of their shape, ``origin`` scheme and host that were called.
+    """
 
     environment: Environment
     user: User
     acting: Acting
+    origin: str
     path: Mapping[str, str]
     query: Q_co
     body: B_co

@@ -1,11 +1,12 @@
 """The rows of the admin API's table that are about users and how they sign in."""
 
-from workgate.service.shown_people import ShownRules, ShownUser
+from workgate.service.shown_people import ShownInvitation, ShownRules, ShownUser
 from workgate.web.api import users
-from workgate.web.api.bodies import NewUserBody, RulesBody, UserChangesBody, UserQuery
+from workgate.web.api.bodies import FederationBody, NewUserBody, RulesBody, UserChangesBody, UserQuery
 from workgate.web.api.operations import Operation
 
 _ONE = "/users/{user_id}"
+_FEDERATIONS = _ONE + "/federations"
 _RULES = "/sign-in-rules"
 
 USER_OPERATIONS: tuple[Operation, ...] = (
@@ -30,6 +31,28 @@ USER_OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(method="DELETE", path=_ONE + "/lock", handler=users.unlock_user, status=204),
     Operation(method="DELETE", path=_ONE + "/sessions", handler=users.end_sessions_of_user, status=204),
+    Operation(
+        method="POST",
+        path=_ONE + "/invitations",
+        handler=users.invite_user,
+        status=201,
+        answer=ShownInvitation,
+        conflicts=True,
+    ),
+    Operation(method="DELETE", path=_ONE + "/second-steps", handler=users.reset_second_steps, status=204),
+    Operation(method="GET", path=_FEDERATIONS, handler=users.list_federations, answer=users.FederationList),
+    Operation(
+        method="POST",
+        path=_FEDERATIONS,
+        handler=users.add_federation,
+        body=FederationBody,
+        status=201,
+        answer=users.FederationList,
+        conflicts=True,
+    ),
+    Operation(
+        method="POST", path=_FEDERATIONS + "/remove", handler=users.remove_federation, body=FederationBody, status=204
+    ),
     Operation(method="GET", path=_RULES, handler=users.show_sign_in_rules, answer=ShownRules),
     Operation(
         method="PATCH",

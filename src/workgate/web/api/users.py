@@ -3,11 +3,25 @@
 from msgspec import Struct
 
 from workgate.domain.people import PersonChanges
+from workgate.domain.problems import NotFound
+from workgate.service.mailed_links import Mailing
 from workgate.service.people import NewUser
-from workgate.service.shown_people import ShownRules, ShownUser, show_rules, show_user
+from workgate.service.shown_people import (
+    ShownFederation,
+    ShownInvitation,
+    ShownRules,
+    ShownUser,
+    show_federation,
+    show_invitation,
+    show_rules,
+    show_user,
+)
 from workgate.service.sign_in_rules import RulesChanges
-from workgate.web.api.bodies import NewUserBody, Nothing, RulesBody, UserChangesBody, UserQuery, given
+from workgate.web.api.bodies import FederationBody, NewUserBody, Nothing, RulesBody, UserChangesBody, UserQuery, given
 from workgate.web.api.calls import AdminServices, Call
+from workgate.web.languages import LANGUAGES
+
+_ENGLISH = LANGUAGES["en"]
 
 
 class UserList(Struct, frozen=True, kw_only=True):
@@ -15,6 +29,12 @@ class UserList(Struct, frozen=True, kw_only=True):
 
     users: list[ShownUser]
     following: str | None
+
+
+class FederationList(Struct, frozen=True, kw_only=True):
+    """The subjects of identity providers that stand for a user."""
+
+    federations: list[ShownFederation]
 
 
 async def list_users(services: AdminServices, call: Call[UserQuery, None]) -> UserList:
@@ -56,6 +76,51 @@ async def unlock_user(services: AdminServices, call: Call[Nothing, None]) -> Non
 async def end_sessions_of_user(services: AdminServices, call: Call[Nothing, None]) -> None:
     """End every session of a user. Applications that the user allowed can fetch new tokens."""
     await services.people.end_sessions(call.environment, call.path["user_id"], by=call.acting)
+
+
+async def invite_user(services: AdminServices, call: Call[Nothing, None]) -> ShownInvitation:
+    """Make a link by which a user sets a password, and mail it; an earlier one works no more.
+
+    Of a user without a password it works for seven days, else for an hour. What cannot be mailed is in the answer.
+    """
+    person = await services.people.person(call.environment, call.path["user_id"], by=call.acting)
+    mailing = Mailing(call.origin, _ENGLISH.say)
+    invited = await services.mailed_links.invite(call.environment, person.user, by=call.acting, mailing=mailing)
+    return show_invitation(invited)
+
+
+async def reset_second_steps(services: AdminServices, call: Call[Nothing, None]) -> None:
+    """Remove all second steps of a user who lost them; the password then signs in alone."""
+    person = await services.people.person(call.environment, call.path["user_id"], by=call.acting)
+    await services.second_steps.reset(call.environment, person.user, by=call.acting)
+
+
+async def list_federations(services: AdminServices, call: Call[Nothing, None]) -> FederationList:
+    """List the subjects of identity providers that stand for a user."""
+    person = await services.people.person(call.environment, call.path["user_id"], by=call.acting)
+    found = await services.federations.of(call.environment, person.user, by=call.acting)
+    return FederationList(federations=[show_federation(one) for one in found])
+
+
+async def add_federation(services: AdminServices, call: Call[Nothing, FederationBody]) -> FederationList:
+    """Let a subject of an identity provider stand for a user."""
+    environment, by, body = call.environment, call.acting, call.body
+    person = await services.people.person(environment, call.path["user_id"], by=by)
+    provider = await services.identity_providers.provider(environment, body.provider_id, by=by)
+    await services.federations.federate(environment, provider, body.subject, person.user, by=by)
+    found = await services.federations.of(environment, person.user, by=by)
+    return FederationList(federations=[show_federation(one) for one in found])
+
+
+async def remove_federation(services: AdminServices, call: Call[Nothing, FederationBody]) -> None:
+    """Let a subject of an identity provider stand for nobody any more. Sessions that it opened live on."""
+    environment, by, body = call.environment, call.acting, call.body
+    person = await services.people.person(environment, call.path["user_id"], by=by)
+    provider = await services.identity_providers.provider(environment, body.provider_id, by=by)
+    found = await services.federations.of(environment, person.user, by=by)
+    if (provider.provider_id, body.subject) not in {(one.provider_id, one.subject) for one in found}:
+        raise NotFound("this federation ID does not stand for this user")
+    await services.federations.unfederate(environment, provider, body.subject, by=by)
 
 
 async def show_sign_in_rules(services: AdminServices, call: Call[Nothing, None]) -> ShownRules:

@@ -83,3 +83,22 @@ for (const holder of document.querySelectorAll("[data-copy]")) {
 
 // On to an identity provider by a form: its button is pressed at once.
 for (const form of document.querySelectorAll("form[data-onward]")) form.requestSubmit();
+
+// Save a note when its field is left, too. What cannot be saved so is sent as the form, whose answer says why.
+for (const form of document.querySelectorAll("form[data-saved]")) {
+  const said = document.createElement("span");
+  said.className = "hint";
+  said.setAttribute("role", "status");
+  form.append(said);
+  form.addEventListener("change", async () => {
+    const body = new URLSearchParams(new FormData(form));
+    said.textContent = "";
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, redirect: "manual", keepalive: true });
+      if (answer.type === "opaqueredirect") said.textContent = form.dataset.saved;
+      else form.requestSubmit();
+    } catch {
+      // Nothing was saved, and the button is still there.
+    }
+  });
+}
