@@ -68,9 +68,7 @@ def test_what_is_wrong_takes_the_focus(site: Site, page: Page) -> None:
     expect(page.get_by_text("You cannot take away your own administrator right")).to_be_visible()
 
 
-@pytest.mark.spec(
-    "Workgate", "sso setup", "a provider is set up, tested, connected, switched on and allowed"
-)
+@pytest.mark.spec("Workgate", "sso setup", "a provider is set up, tested, connected, switched on and allowed")
 def test_single_sign_on_from_nothing(site: Site, open_page: OpenPage) -> None:
     page, _ = open_page(permissions=["clipboard-read", "clipboard-write"])
     at(page, site, SSO)
