@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, func, insert
+from sqlalchemy import Column, MetaData, Table, Text, func, insert, select
 from tests.database.cluster import OWNER, Cluster, a_folder
 from tests.database.fixtures import MakeCluster
 from tests.database.proxies import pgbouncer
