@@ -75,10 +75,10 @@ def test_providers_are_kept_as_they_were_given(stores: Stores) -> None:
         first, name="Ünïcode", enabled=False, provisioning=Provisioning(), protocol={"a": 1}, sealed_secret=None
     )
     record = stores.record(AuditEvent.PROVIDER_CHANGED)
-    assert run(store.update_provider(changed, record=record))
+    assert run(store.update_provider(changed, seen=first, record=record))
     assert run(store.provider(acme, first.provider_id)) == changed
     gone = replace(changed, provider_id=RowId(5))
-    assert not run(store.update_provider(gone, record=stores.record(AuditEvent.PROVIDER_CHANGED)))
+    assert not run(store.update_provider(gone, seen=gone, record=stores.record(AuditEvent.PROVIDER_CHANGED)))
     latest = run(stores.database.audit.latest(acme, 10))
     assert [found.event for found in latest].count(AuditEvent.PROVIDER_CHANGED) == 1
 

@@ -36,8 +36,10 @@ def note_test(stores: Stores, provider_id: RowId) -> bool:
 
 
 def update(stores: Stores, provider: IdentityProvider) -> None:
-    record = stores.record(AuditEvent.PROVIDER_CHANGED)
-    assert stores.run(stores.database.identity_providers.update_provider(provider, record=record))
+    store, record = stores.database.identity_providers, stores.record(AuditEvent.PROVIDER_CHANGED)
+    seen = stores.run(store.provider(provider.environment_id, provider.provider_id))
+    assert seen is not None
+    assert stores.run(store.update_provider(provider, seen=seen, record=record))
 
 
 def state(stores: Stores, provider: IdentityProvider) -> ProviderState:
@@ -118,3 +120,34 @@ def test_whom_they_sign_in(stores: Stores) -> None:
     assert state(stores, provider) == ProviderState(None, 2, 1)
     assert state(stores, other) == ProviderState(None, 1, 1)
     assert stores.run(stores.database.provider_states.states(stores.globex.environment_id)) == {}
+
+
+def test_of_two_who_change_one_at_once_the_second_is_told(stores: Stores) -> None:
+    provider, store = a_provider(stores), stores.database.identity_providers
+    changes = (replace(provider, enabled=False), replace(provider, name="Renamed"))
+    works = [
+        store.update_provider(changed, seen=provider, record=stores.record(AuditEvent.PROVIDER_CHANGED))
+        for changed in changes
+    ]
+    assert sorted(stores.gather(works)) == [False, True]
+
+
+def test_of_two_that_work_one_is_left(stores: Stores) -> None:
+    store, where = stores.database.identity_providers, stores.acme.environment_id
+    both = [a_provider(stores), a_provider(stores)]
+    for provider in both:
+        assert note_test(stores, provider.provider_id)
+    off, deleted = both
+    works = (
+        store.update_provider(
+            replace(off, enabled=False),
+            seen=off,
+            if_another_works=True,
+            record=stores.record(AuditEvent.PROVIDER_CHANGED),
+        ),
+        store.delete_provider(
+            where, deleted.provider_id, if_another_works=True, record=stores.record(AuditEvent.PROVIDER_DELETED)
+        ),
+    )
+    assert sorted(stores.gather(works)) == [False, True]
+    assert stores.run(stores.database.provider_states.works(where))

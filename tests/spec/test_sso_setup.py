@@ -3,11 +3,12 @@
 import html
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
 from tests.administering import error_of, multipart, problem_of
-from tests.browser import Browser, World, a_world, form_fields
+from tests.browser import Browser, World, a_world, at_once, form_fields
 from tests.providers.scripted import CLIENT_ID, SECRET, ScriptedProvider, a_provider
 from tests.providers.signing_in import federate, go, set_rules, set_up, who_is
 from tests.saml import signing_in as saml
@@ -323,6 +324,27 @@ def test_nobody_is_locked_out(there: World, provider: ScriptedProvider, admin: B
     assert press(admin, path, "off").status_code == 303
     set_rules(there, there.acme, SsoMode.NONE)
     assert press(admin, path, "delete").status_code == 303
+
+
+@pytest.mark.spec("Workgate", "sso setup", "of two that are switched off at the same moment one stays")
+def test_two_switched_off_at_once(there: World, provider: ScriptedProvider, admin: Browser) -> None:
+    paths = []
+    for number in range(2):
+        row = set_up(there, provider, there.acme, name=f"One of two, {number}")
+        federate(there, row, "two", there.ann)
+        trip = go(admin, row, how="test")
+        assert trip.back(provider.code(trip.query, sub="two")).status_code == 200
+        paths.append(f"{SSO}/{row.provider_id}")
+    set_rules(there, there.acme, SsoMode.ONLY, administrators_exempt=False)
+    forms = [form_fields(admin.http.get(path).text, f"{path}/off") for path in paths]
+    answers = at_once(
+        [partial(admin.http.post, f"{path}/off", data=form) for path, form in zip(paths, forms, strict=True)]
+    )
+    assert sorted(answer.status_code for answer in answers) == [303, 409]
+    assert sorted(stored(there, path).enabled for path in paths) == [False, True]
+    set_rules(there, there.acme, SsoMode.NONE)
+    for path in paths:
+        assert press(admin, path, "delete").status_code == 303
 
 
 @pytest.mark.spec("Workgate", "sso setup", "deleting asks first, and says who will be cut off")

@@ -24,14 +24,32 @@ class IdentityProviderStore(Protocol):
     async def create_provider(self, provider: IdentityProvider, *, at_most: int, record: AuditRecord) -> bool:
         """Create one; False: the environment has ``at_most`` already."""
 
-    async def update_provider(self, provider: IdentityProvider, *, record: AuditRecord) -> bool:
-        """Write everything but kind and time of creation; False: not there."""
+    async def update_provider(
+        self,
+        provider: IdentityProvider,
+        *,
+        seen: IdentityProvider,
+        if_another_works: bool = False,
+        record: AuditRecord,
+    ) -> bool:
+        """Write everything but kind and time of creation.
+
+        False: it is not there, or not as it was seen any more, or with ``if_another_works`` no other provider of the
+        environment is on and was tested. Of several such changes at once one provider is left.
+        """
 
     async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:
         """Keep the secret that a provider has under another seal; False: it has another secret by now, or is gone."""
 
-    async def delete_provider(self, environment_id: EnvironmentId, provider_id: RowId, *, record: AuditRecord) -> bool:
-        """Delete one with all its subjects and the sign-ins that are under way at it; False: not there."""
+    async def delete_provider(
+        self,
+        environment_id: EnvironmentId,
+        provider_id: RowId,
+        *,
+        if_another_works: bool = False,
+        record: AuditRecord,
+    ) -> bool:
+        """Delete one with all its subjects and the sign-ins that are under way at it; False: not there, or as above."""
 
 
 class FederatedUserStore(Protocol):

@@ -164,11 +164,10 @@ class IdentityProviders:
             NotAllowed: whoever asks is no administrator.
             NotFound: there is none of that ID.
             Problem: something is not usable; it names the field.
-            Conflict: it would be switched off, and nobody could be sure to come in again.
+            Conflict: somebody else changed it meanwhile, or nobody could be sure to come in again without it.
         """
         provider = await self.provider(environment, provider_id, by=by)
-        if changes.enabled is False:
-            await self._must_leave_one(environment, provider)
+        must_leave = changes.enabled is False and await self._must_leave_one(environment, provider)
         new: dict[str, Any] = {}
         if changes.name is not UNSET:
             new["name"] = _checked_name(changes.name)
@@ -192,11 +191,14 @@ class IdentityProviders:
             changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
         written = await until_new(
             lambda: self._providers.update_provider(
-                changed, record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed)
+                changed,
+                seen=provider,
+                if_another_works=must_leave,
+                record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed),
             )
         )
         if not written:
-            raise NotFound("the identity provider was deleted meanwhile")
+            raise await self._overtaken(environment, provider)
         return changed
 
     async def delete(self, environment: Environment, provider_id: str, *, by: Acting) -> None:
@@ -208,28 +210,35 @@ class IdentityProviders:
             Conflict: nobody could be sure to come in again.
         """
         provider = await self.provider(environment, provider_id, by=by)
-        await self._must_leave_one(environment, provider)
+        must_leave = await self._must_leave_one(environment, provider)
         deleted = await until_new(
             lambda: self._providers.delete_provider(
                 environment.environment_id,
                 provider.provider_id,
+                if_another_works=must_leave,
                 record=self._entry(by, AuditEvent.PROVIDER_DELETED, environment, provider),
             )
         )
         if not deleted:
-            raise NotFound("the identity provider was deleted meanwhile")
+            raise await self._overtaken(environment, provider)
 
-    async def _must_leave_one(self, environment: Environment, provider: IdentityProvider) -> None:
-        if not provider.enabled:
-            return
+    async def _must_leave_one(self, environment: Environment, provider: IdentityProvider) -> bool:
+        """Whether somebody could be locked out without this provider. Raises ``Conflict`` if everybody would be."""
         rules = await self._rules.rules(environment.environment_id)
-        if rules.sso is not SsoMode.ONLY or rules.administrators_exempt:
-            return
+        if not provider.enabled or rules.sso is not SsoMode.ONLY or rules.administrators_exempt:
+            return False
         if not await self._states.works(environment.environment_id, but=provider.provider_id):
-            raise Conflict(
-                "everybody here signs in with SSO only, and no other provider was seen to work: let administrators use "
-                "their passwords first"
-            )
+            raise _locked_out()
+        return True
+
+    async def _overtaken(self, environment: Environment, seen: IdentityProvider) -> Problem:
+        """Why a change was not made that could be made a moment ago."""
+        there = await self._providers.provider(environment.environment_id, seen.provider_id)
+        if there is None:
+            return NotFound("the identity provider was deleted meanwhile")
+        if there != seen:
+            return Conflict("somebody else changed the provider at this moment: look at it, and try once more")
+        return _locked_out()
 
     def _protocol(self, kind: ProviderKind) -> ProviderProtocol:
         protocol = self._protocols.get(kind)
@@ -251,6 +260,13 @@ class IdentityProviders:
         makes = ", makes users" if provider.provisioning.enabled else ""
         reason = f"provider {provider.provider_id} ({provider.kind}) {provider.name!r}, {state}{makes}"
         return by.entry(self._audit, event, environment, reason=reason)
+
+
+def _locked_out() -> Conflict:
+    return Conflict(
+        "everybody here signs in with SSO only, and no other provider was seen to work: let administrators use "
+        "their passwords first"
+    )
 
 
 def _checked_name(name: str) -> str:

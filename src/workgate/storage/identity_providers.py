@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.accounts import User
@@ -63,13 +63,22 @@ class SqlIdentityProviderStore:
         )
         # What a test showed holds for what was tested.
         changed["tested_at"] = case((same, table.c.tested_at))
-        self._update = engine.prepare(update(table).where(_this_provider).values(changed))
+        as_seen = and_(
+            _this_provider,
+            *(table.c[name].is_not_distinct_from(given(table.c[name], f"seen_{name}")) for name in _CHANGED),
+        )
+        updating, deleting = update(table).where(as_seen).values(changed), delete(table).where(_this_provider)
+        self._update, self._update_one_of_several = (
+            engine.prepare(statement) for statement in (updating, updating.where(_another_works()))
+        )
+        self._delete, self._delete_one_of_several = (
+            engine.prepare(statement) for statement in (deleting, deleting.where(_another_works()))
+        )
         self._reseal = engine.prepare(
             update(table)
             .where(_this_provider, table.c.sealed_secret == given(table.c.sealed_secret))
             .values(sealed_secret=given(table.c.sealed_secret, "new_sealed_secret"))
         )
-        self._delete = engine.prepare(delete(table).where(_this_provider))
         self._delete_of_it = [
             engine.prepare(
                 delete(other).where(
@@ -94,12 +103,20 @@ class SqlIdentityProviderStore:
         """Create one; see the port."""
         return await self._changes.make(record, (self._create, {**_values(provider), "at_most": at_most}))
 
-    async def update_provider(self, provider: IdentityProvider, *, record: AuditRecord) -> bool:
+    async def update_provider(
+        self,
+        provider: IdentityProvider,
+        *,
+        seen: IdentityProvider,
+        if_another_works: bool = False,
+        record: AuditRecord,
+    ) -> bool:
         """Write one; see the port."""
-        values = _values(provider)
-        new = {f"new_{name}": values[name] for name in _CHANGED}
+        values, before = _values(provider), _values(seen)
+        new = {f"new_{name}": values[name] for name in _CHANGED} | {f"seen_{name}": before[name] for name in _CHANGED}
         key = {name: values[name] for name in ("environment_id", "provider_id")}
-        return await self._changes.make(record, (self._update, {**key, **new}))
+        statement = self._update_one_of_several if if_another_works else self._update
+        return await self._changes.make(record, (statement, {**key, **new}))
 
     async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:
         """Keep a secret under another seal; see the port."""
@@ -111,12 +128,18 @@ class SqlIdentityProviderStore:
         }
         return await self._engine.apply(Change(((self._reseal, values),))) is not None
 
-    async def delete_provider(self, environment_id: EnvironmentId, provider_id: RowId, *, record: AuditRecord) -> bool:
+    async def delete_provider(
+        self,
+        environment_id: EnvironmentId,
+        provider_id: RowId,
+        *,
+        if_another_works: bool = False,
+        record: AuditRecord,
+    ) -> bool:
         """Delete one with what belongs to it; see the port."""
         key = {"environment_id": environment_id, "provider_id": provider_id}
-        return await self._changes.make(
-            record, (self._delete, key), *((statement, key) for statement in self._delete_of_it)
-        )
+        statement = self._delete_one_of_several if if_another_works else self._delete
+        return await self._changes.make(record, (statement, key), *((rest, key) for rest in self._delete_of_it))
 
 
 class SqlFederatedUserStore:
@@ -172,6 +195,17 @@ class SqlFederatedUserStore:
 
     async def _recorded(self, record: AuditRecord, *steps: tuple[Prepared, Values]) -> bool:
         return await self._engine.apply(Change((*steps, (self._record, record_values(record))))) is not None
+
+
+def _another_works() -> ColumnElement[bool]:
+    """Whether another provider of the environment is on and was tested."""
+    other = identity_providers.alias("another")
+    return exists().where(
+        other.c.environment_id == given(identity_providers.c.environment_id),
+        other.c.provider_id != given(identity_providers.c.provider_id),
+        other.c.enabled.is_(True),
+        other.c.tested_at.is_not(None),
+    )
 
 
 def _user_exists() -> ColumnElement[bool]:
