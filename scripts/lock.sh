@@ -23,4 +23,4 @@ lock() {
 
 lock server --extra server --group build "$@"
 # The constraint keeps what is tested equal to what is served.
-lock dev --extra server --group dev --constraint requirements/server.txt "$@"
+lock dev --extra server --extra saml --group dev --constraint requirements/server.txt "$@"

@@ -32,11 +32,11 @@ class Mailing:
         self.office.arrived.clear()
         return taken
 
-    def forget(self, who: str, browser: Browser | None = None, **headers: str) -> httpx.Response:
+    def forget(self, who: str, browser: Browser | None = None, language: str = "en") -> httpx.Response:
         """Fill in the page of a forgotten password; the answer is not followed."""
         asking = browser or self.world.browser()
         fields = form_fields(asking.http.get(FORGOTTEN).text, FORGOTTEN)
-        return asking.http.post(FORGOTTEN, data={**fields, "who": who}, headers=headers)
+        return asking.http.post(FORGOTTEN, data={**fields, "who": who}, headers={"Accept-Language": language})
 
     def link_for(self, who: str) -> str:
         """Have a link mailed, and take the path out of the mail that arrives."""

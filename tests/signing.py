@@ -7,7 +7,7 @@ from typing import Any
 import jwt as pyjwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import RSAKey
@@ -20,7 +20,7 @@ def private_key(name: str = "ann", bits: int = 2048, exponent: int = 65_537) -> 
     return rsa.generate_private_key(exponent, bits)
 
 
-def private_pem(key: rsa.RSAPrivateKey) -> str:
+def private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     """The private half in PEM."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

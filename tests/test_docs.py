@@ -31,7 +31,7 @@ def test_every_setting_is_documented_with_its_default(name: str) -> None:
 def test_every_command_that_is_shown_exists() -> None:
     commands = typer.main.get_command(cli)
     groups = {name: set(getattr(command, "commands", {})) for name, command in commands.commands.items()}  # type: ignore[attr-defined]
-    shown = set(re.findall(r"workgate (org|user|app|keys|epoch|audit) ([a-z]+)", OPERATING + README))
+    shown = set(re.findall(r"workgate (org|user|app|keys|epoch|audit|sso) ([a-z-]+)", OPERATING + README))
     assert ("app", "create") in shown
     assert [pair for pair in shown if pair[1] not in groups[pair[0]]] == []
 

@@ -127,7 +127,7 @@ class Services(Opened):
         self.federations = Federations(
             federated=database.federated_users, users=database.users, clock=clock, entropy=entropy, audit=audit
         )
-        secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
+        secrets = self.provider_secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
         fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=self.settings.sso_private_addresses))
         self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
         self.saml = _saml(self, secrets, fetcher)

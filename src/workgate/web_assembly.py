@@ -216,6 +216,7 @@ def _answers(opened: Opened, signing_in: SigningIn) -> SecondStepAnswers:
     return SecondStepAnswers(
         signing_in=signing_in,
         factors=opened.database.second_factors,
+        entropy=opened.entropy,
         questions=Questions(mint=opened.mint, clock=opened.clock, entropy=opened.entropy),
         mint=opened.mint,
         clock=opened.clock,
@@ -229,6 +230,7 @@ def _sso(services: Services, signing_in: SigningIn) -> SingleSignOn:
         states=services.database.provider_states,
         requests=services.database.sign_in_requests,
         federations=services.federations,
+        secrets=services.provider_secrets,
         rules=services.database.sign_in_rules,
         signing_in=signing_in,
         mint=services.mint,

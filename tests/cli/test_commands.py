@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.authenticators import a_person
 from tests.browser import PASSWORD, REDIRECT_URI, World, a_world
 from tests.processes import Ran, ServerProcess, forked, workgate
 
@@ -170,6 +171,15 @@ def test_user_commands(world: World) -> None:
     assert log_in(world, "eve", "another good password") == 200
     beside(world, "user", "password", "eve", *ACME, "--password", "password1", "--any-password")
     assert log_in(world, "eve", "password1") == 200
+
+
+def test_resetting_second_steps(world: World) -> None:
+    tess = a_person(world, "tess")
+    tess.set_up_app()
+    assert log_in(world, "tess") == 401
+    assert beside(world, "user", "reset-second-steps", "tess", *ACME).json == {"username": "tess", "reset": True}
+    assert log_in(world, "tess") == 200
+    assert beside(world, "user", "reset-second-steps", "tess", *ACME).json == {"username": "tess", "reset": False}
 
 
 def test_withdrawing(world: World) -> None:

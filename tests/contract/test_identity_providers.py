@@ -83,6 +83,16 @@ def test_providers_are_kept_as_they_were_given(stores: Stores) -> None:
     assert [found.event for found in latest].count(AuditEvent.PROVIDER_CHANGED) == 1
 
 
+def test_a_secret_is_kept_under_another_seal_only_while_it_is_the_same(stores: Stores) -> None:
+    store, provider = stores.database.identity_providers, created(stores)
+    assert not stores.run(store.reseal(replace(provider, sealed_secret=b"another"), b"new"))
+    assert not stores.run(store.reseal(replace(provider, environment_id=stores.globex.environment_id), b"new"))
+    assert stores.run(store.reseal(provider, b"new"))
+    assert not stores.run(store.reseal(provider, b"newer"))
+    found = stores.run(store.provider(provider.environment_id, provider.provider_id))
+    assert found == replace(provider, sealed_secret=b"new")
+
+
 def test_there_are_at_most_so_many_also_at_once(stores: Stores) -> None:
     store = stores.database.identity_providers
     results = stores.gather(

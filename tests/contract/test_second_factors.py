@@ -128,7 +128,7 @@ def test_another_user_and_environment_have_their_own(stores: Stores) -> None:
     assert listed(stores, eve) == [theirs]
     stray = replace(mine, user_id=bob.user_id)
     assert not stores.run(removing(stores, stray, keep_one=False))
-    assert not stores.run(stores.database.second_factors.use_factor(stray, step=101, now=START, once=None))
+    assert not stores.run(stores.database.second_factors.use_factor(stray, step=101, now=START))
     assert stores.run(removing(stores, theirs, keep_one=False))
     assert listed(stores) == [mine]
 
@@ -180,17 +180,17 @@ def test_what_was_asked_once_adds_once(stores: Stores) -> None:
 
 def test_a_step_counts_once_and_only_forward(stores: Stores) -> None:
     store, app = stores.database.second_factors, added(stores, a_factor(stores))
-    assert not stores.run(store.use_factor(app, step=100, now=at(1), once=None))
-    assert stores.run(store.use_factor(app, step=102, now=at(2), once=None))
+    assert not stores.run(store.use_factor(app, step=100, now=at(1)))
+    assert stores.run(store.use_factor(app, step=102, now=at(2)))
     for step in (102, 101, 0):
-        assert not stores.run(store.use_factor(app, step=step, now=at(3), once=None))
+        assert not stores.run(store.use_factor(app, step=step, now=at(3)))
     (used,) = listed(stores)
     assert (used.last_step, used.last_used_at) == (102, at(2))
 
 
 def test_of_many_with_the_same_code_one_counts(stores: Stores) -> None:
     store, app = stores.database.second_factors, added(stores, a_factor(stores))
-    uses = stores.gather(store.use_factor(app, step=103, now=START, once=None) for _ in range(MANY))
+    uses = stores.gather(store.use_factor(app, step=103, now=START) for _ in range(MANY))
     assert uses.count(True) == 1
 
 
@@ -208,7 +208,7 @@ def test_a_counter_grows_unless_it_does_not_count(stores: Stores) -> None:
 
 def test_an_app_at_step_0_is_no_passkey(stores: Stores) -> None:
     app = added(stores, a_factor(stores, last_step=0))
-    assert not stores.run(stores.database.second_factors.use_factor(app, step=0, now=START, once=None))
+    assert not stores.run(stores.database.second_factors.use_factor(app, step=0, now=START))
 
 
 def test_a_challenge_is_answered_once(stores: Stores) -> None:
@@ -306,4 +306,14 @@ def test_an_unknown_id_names_nothing(stores: Stores) -> None:
     added(stores, a_factor(stores))
     stray = a_factor(stores, factor_id=RowId(2**63 - 1))
     assert not stores.run(removing(stores, stray, keep_one=False))
-    assert not stores.run(stores.database.second_factors.use_factor(stray, step=101, now=START, once=None))
+    assert not stores.run(stores.database.second_factors.use_factor(stray, step=101, now=START))
+
+
+def test_a_secret_that_was_sealed_anew(stores: Stores) -> None:
+    store, app = stores.database.second_factors, added(stores, a_factor(stores))
+    other = added(stores, a_passkey(stores))
+    sealed = os.urandom(60)
+    assert not stores.run(store.use_factor(app, step=100, now=at(1), sealed_secret=sealed))
+    assert listed(stores) == [app, other]
+    assert stores.run(store.use_factor(app, step=101, now=at(1), sealed_secret=sealed))
+    assert listed(stores) == [replace(app, last_step=101, last_used_at=at(1), sealed_secret=sealed), other]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import asyncpg
 import pytest
-from sqlalchemy import Column, MetaData, Table, Text, func, insert
+from sqlalchemy import Column, MetaData, Table, Text, func, insert, select
 from tests.database.cluster import OWNER, Cluster, a_folder
 from tests.database.fixtures import MakeCluster
 from tests.database.proxies import pgbouncer
@@ -61,6 +61,7 @@ def test_nothing_acknowledged_is_lost_with_the_server(lax: tuple[Cluster, str], 
 
     async def written_and_killed(url: str) -> None:
         engine = PostgresEngine(url)
+        assert (await engine.fetch(engine.prepare(select(_SETTING)), {}))[0][0] == "on"
         other = await asyncpg.connect(url.partition("?")[0], statement_cache_size=0)
         # Through a pooler, this takes the server's process away that the engine had: it gets a new one.
         await other.execute("BEGIN")

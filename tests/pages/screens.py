@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
+from tests.pages.central_screens import CENTRAL_SCREENS
+from tests.pages.password_screens import PASSWORD_SCREENS
 from tests.pages.people_screens import PEOPLE_SCREENS
+from tests.pages.saml_screens import SAML_SCREENS
 from tests.pages.setup_screens import SETUP_SCREENS
 from tests.pages.site import Site
 from tests.pages.sso_screens import SSO_SCREENS
@@ -164,7 +167,10 @@ SCREENS: dict[str, Screen] = {
     "home-preview": _home_preview,
     "signed-out": _signed_out,
     **SETUP_SCREENS,
+    **CENTRAL_SCREENS,
+    **PASSWORD_SCREENS,
     **SSO_SCREENS,
+    **SAML_SCREENS,
     **PEOPLE_SCREENS,
     **TWO_STEP_SCREENS,
     "connected-apps": _connected_apps,

@@ -1,6 +1,10 @@
 """What the browser tests look at: Workgate with a demo organisation, and the example app, each at its own address."""
 
+import email
+import email.policy
+import re
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +18,7 @@ from starlette.types import ASGIApp
 
 import workgate.cli
 from tests.browser import PASSWORD
+from tests.pages.offers import Offers, offers_of_widetools
 from tests.providers.scripted import ScriptedProvider, a_provider
 from workgate.cli.demo_data import PEOPLE, projects
 from workgate.domain.accounts import Environment
@@ -39,6 +44,10 @@ class Site:
     """Another organisation, which signs in elsewhere if it likes."""
     corporate: ScriptedProvider
     """There: at once, without a page."""
+    offers: Offers
+    """Those of another organisation."""
+    mail: Path
+    """Where mail lands."""
 
     @property
     def url(self) -> str:
@@ -56,6 +65,14 @@ class Site:
         }
         return f"{self.url}/integrations/oauth2/authorize?" + "&".join(f"{k}={v}" for k, v in query.items())
 
+    def newest_link(self) -> str:
+        """The link of the mail that landed last, once none is under way any more."""
+        self.stand_in.run(self.stand_in.workgate.outbox.finish(15))
+        newest = max(self.mail.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        mail = email.message_from_bytes(newest.read_bytes(), policy=email.policy.default)
+        (link,) = re.findall(r"https?://\S+wgl_\S+", mail.get_content())
+        return str(link)
+
     def preview_url(self) -> str:
         """The address of acme's preview lane."""
         return f"http://acme.preview.localhost:{self.stand_in.port}"
@@ -69,6 +86,7 @@ def _people_and_projects(stand_in: StandIn, environment: Environment) -> None:
             PASSWORD,
             first_name=person["first_name"],
             last_name=person["last_name"],
+            email=person["email"],
             is_admin=person["is_admin"],
         )
         for person in PEOPLE
@@ -93,7 +111,15 @@ def served(listener: socket.socket, app: ASGIApp) -> Iterator[None]:
 @contextmanager
 def a_site(**settings: Any) -> Iterator[Site]:
     """Run both, Workgate with these settings."""
-    settings = {"sso_private_addresses": True, **settings}
+    with (
+        tempfile.TemporaryDirectory() as mail,
+        _a_site(Path(mail), {"sso_private_addresses": True, "mail_folder": mail, **settings}) as site,
+    ):
+        yield site
+
+
+@contextmanager
+def _a_site(mail: Path, settings: dict[str, Any]) -> Iterator[Site]:
     with (
         StandIn(**settings) as stand_in,
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -127,6 +153,7 @@ def a_site(**settings: Any) -> Iterator[Site]:
                 environments[0], machine.application.client_id, by=Acting(owner.user, None)
             )
         )
+        offers = offers_of_widetools(stand_in, environments[0], f"{app_url}/callback", LOGO)
         config = Config(
             client_id=registered.application.client_id,
             client_secret=str(registered.client_secret),
@@ -135,4 +162,4 @@ def a_site(**settings: Any) -> Iterator[Site]:
             port=listener.getsockname()[1],
         )
         with served(listener, create_app(config)):
-            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate)
+            yield Site(stand_in, app_url, registered, bare, machine, globex, corporate, offers, mail)

@@ -14,6 +14,8 @@ Screen = Callable[[Page, Site], object]
 _MAPPING = Provisioning(
     enabled=True, username="preferred_username", first_name="given_name", last_name="family_name", email="email"
 )
+_NONE = Provisioning()
+_MAKES = "Globex login that makes users"
 _NORA = {
     "sub": "00u1a2b3c4d5",
     "preferred_username": "nora",
@@ -29,13 +31,13 @@ def _url(site: Site) -> str:
     return f"http://globex.my.localhost:{site.stand_in.port}"
 
 
-def _provider(site: Site, mode: SsoMode, name: str = "Globex login", **more: Provisioning) -> IdentityProvider:
+def _provider(site: Site, mode: SsoMode, name: str = "Globex login") -> IdentityProvider:
     """The provider of Globex, made by the first screen that needs it."""
     workgate = site.stand_in.workgate
     there = site.stand_in.run(workgate.database.identity_providers.providers(site.globex.environment_id))
     row = next((found for found in there if found.name == name), None)
     if row is None:
-        row = set_up(site, site.corporate, site.globex, name=name, **more)
+        row = set_up(site, site.corporate, site.globex, name=name, provisioning=_MAPPING if name == _MAKES else _NONE)
     set_rules(site, site.globex, mode)
     return row
 
@@ -74,18 +76,20 @@ def _unreachable(page: Page, site: Site) -> None:
 
 
 def _test(page: Page, site: Site) -> None:
-    row = _provider(site, SsoMode.OPTIONAL, "Globex login that makes users", provisioning=_MAPPING)
+    row = _provider(site, SsoMode.OPTIONAL, _MAKES)
     site.corporate.person = dict(_NORA)
-    page.goto(f"{_url(site)}/sso/{row.provider_id}/test?next=/setup/sso")
+    page.goto(f"{_url(site)}/login")
     sign_in(page)
+    page.goto(f"{_url(site)}/sso/{row.provider_id}/test?next=/")
     page.get_by_role("link", name=words(page, "Test again")).wait_for()
 
 
 def _test_of_nobody(page: Page, site: Site) -> None:
     row = _provider(site, SsoMode.OPTIONAL)
     site.corporate.person = dict(_NORA)
-    page.goto(f"{_url(site)}/sso/{row.provider_id}/test?next=/setup/sso")
+    page.goto(f"{_url(site)}/login")
     sign_in(page)
+    page.goto(f"{_url(site)}/sso/{row.provider_id}/test?next=/")
     page.get_by_role("link", name=words(page, "Test again")).wait_for()
 
 

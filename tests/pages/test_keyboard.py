@@ -126,4 +126,6 @@ def test_the_tab_stops_of_the_start_page(page: Page, site: Site) -> None:
     page.goto(site.url)
     sign_in(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("You are signed in")
-    check_stops(page, "Connected apps", "OAuth2 applications", "Audit log", "Sign out", "Italiano")
+    own = ("Connected apps", "Your password", "Two-step sign-in", "Where you are signed in")
+    setup = ("OAuth2 applications", "People", "Sign-in rules", "Audit log")
+    check_stops(page, *own, *setup, "Sign out", "Italiano")

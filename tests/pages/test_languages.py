@@ -32,7 +32,9 @@ _DATA = re.compile(
     r"Workgate|Acme|my|preview|ann|bob|Ann Archer|Bob Baker"
     r"|ClientApp|Shows your projects on one page\.|ClientApp's developers|developers@clientapp\.example"
     r"|An application whose name takes up quite some room in every line that it is in"
-    r"|Nightly export"
+    r"|Nightly export|Planwell|Boards|Widetools|widetools|acme|acmee|Plans your week around your projects\."
+    r"|Planwell's makers|makers@planwell\.example"
+    r"|Nightly export|Office laptop|A key on my key ring, whose name shows where lines break|Strict Inc\."
     r"|Cat Cooper|cat|\(ann\)|21 settembre 2026, ore \d\d:\d\d(:\d\d)? UTC"
     r"|https?:/?|[a-z0-9.:]+/?|attask/?|api/?|v14\.0|[0-9A-Z]{4}-[0-9A-Z]{4}"
 )
@@ -44,6 +46,7 @@ def pieces(tag: str) -> set[str]:
     for message in catalogs.texts(catalogs.read(tag)):
         for text in [message.string] if isinstance(message.string, str) else message.string or ():
             found.update(piece.strip() for piece in re.split(r"<[^>]*>|%\(\w+\)s|\{\w+\}", text))
+            found.add(f"{text[:1].upper()}{text[1:]}.")  # problems are written as sentences
     return found
 
 

@@ -35,7 +35,7 @@ def set_rules(world: Running, environment: Environment, sso: SsoMode, **more: An
 def set_up(
     world: Running,
     provider: ScriptedProvider,
-    environment: Environment,
+    environment: Environment | None = None,
     *,
     name: str = "Corporate",
     enabled: bool = True,
@@ -43,7 +43,10 @@ def set_up(
     provisioning: Provisioning = Provisioning(),  # noqa: B008 - a frozen value
     **protocol: Any,
 ) -> IdentityProvider:
-    """Set a provider up."""
+    """Set a provider up, by default in the environment that was created first."""
+    if environment is None:
+        environment = world.stand_in.run(world.stand_in.workgate.database.environments.oldest_environment())
+        assert environment is not None
     settings = {"issuer": provider.issuer, "client_id": CLIENT_ID, **protocol}
     created = world.stand_in.workgate.identity_providers.create(
         environment,

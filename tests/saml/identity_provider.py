@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from tests.builders import NOW
@@ -35,9 +35,9 @@ _NAMESPACES = (
 
 
 @functools.cache
-def a_key(name: str) -> OwnKey:
-    """A key pair with its certificate, the same for a name throughout the tests."""
-    key = rsa.generate_private_key(65_537, 2048)
+def a_key(name: str, *, curve: bool = False) -> OwnKey:
+    """A key pair with its certificate, RSA or of a curve, the same for a name throughout the tests."""
+    key = ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65_537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = x509.CertificateBuilder(subject, subject, key.public_key(), 4711, _LONG_AGO, _LONG_AGO + timedelta(days=30))
     certificate = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

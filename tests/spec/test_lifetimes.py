@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.authenticators import APP, App
 from tests.browser import PASSWORD, REVOKE, Browser, World, a_world, form_fields
 
 from workgate.domain.ids import Milliseconds
@@ -140,6 +141,20 @@ def disable_and_enable(held: Holdings) -> None:
     set_active(held, active=True)
 
 
+def add_second_step(held: Holdings) -> None:
+    page = held.browser.http.get(APP)
+    code = App.scanning(page).code(held.world)
+    answer = held.browser.http.post(APP, data={**form_fields(page.text, APP), "code": code})
+    assert answer.status_code == 200
+
+
+def reset_second_steps(held: Holdings) -> None:
+    add_second_step(held)
+    world, workgate = held.world, held.world.stand_in.workgate
+    user = world.stand_in.run(workgate.administration.user_named(world.acme, held.username))
+    assert world.stand_in.run(workgate.second_steps.reset(world.acme, user, by=OPERATOR))
+
+
 def withdraw(held: Holdings) -> None:
     world, workgate = held.world, held.world.stand_in.workgate
     user = world.stand_in.run(workgate.administration.user_named(world.acme, held.username))
@@ -214,6 +229,8 @@ EVENTS: dict[str, Callable[[Holdings], None]] = {
     "password changed": change_password,
     "password changed by the user there": change_own_password,
     "all other sign-ins ended there": end_other_sign_ins,
+    "second step added": add_second_step,
+    "second steps reset": reset_second_steps,
     "user disabled": lambda held: set_active(held, active=False),
     "user disabled, then enabled": disable_and_enable,
     "consent withdrawn": withdraw,

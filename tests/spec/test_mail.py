@@ -1,6 +1,8 @@
 """Mail leaves over TLS that is checked, or not at all; a server that fails or hangs holds nobody up (SECURITY 28)."""
 
 import asyncio
+import email
+import email.policy
 import logging
 import socket
 import ssl
@@ -208,8 +210,10 @@ def test_a_folder_takes_mail(tmp_path: Path) -> None:
     files = sorted(folder.iterdir())
     assert [(file.suffix, file.stat().st_mode & 0o777) for file in files] == [(".eml", 0o600)] * 2
     assert folder.stat().st_mode & 0o777 == 0o700
-    asyncio.run(mailer.send(a_mail(body=f"{LINK}\n" + "x" * 100 + "\n")))
-    assert any(LINK in file.read_text() for file in folder.iterdir())
+    for file in files:
+        assert f"\n{LINK}\n" in file.read_text(encoding="utf-8")
+        read = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        assert read.get_content().replace("\r\n", "\n") == a_mail().body
 
 
 def test_a_folder_that_takes_no_mail(tmp_path: Path) -> None:

@@ -84,10 +84,11 @@ def test_change(shared: World) -> None:
     browser, before = a_person(shared, "changes"), audited(shared, AuditEvent.PASSWORD_CHANGED)
     old = session_of(browser)
     answer = change(browser)
-    assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?done=changed")
     assert session_of(browser) != old
     assert not shared.works(old)
-    assert "Your password was changed" in browser.http.get(PAGE).text
+    assert "Your password was changed" in browser.http.get(answer.headers["location"]).text
+    assert "Your password was changed" not in browser.http.get(PAGE).text
     assert [log_in(shared, "changes", password) for password in (PASSWORD, NEW)] == [401, 200]
     assert audited(shared, AuditEvent.PASSWORD_CHANGED) == before + 1
 

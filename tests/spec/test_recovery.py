@@ -83,7 +83,7 @@ def test_the_whole_way(mailing: Mailing) -> None:
 )
 def test_the_mail_speaks_the_language_of_the_request(mailing: Mailing, language: str, subject: str) -> None:
     name = a_person(mailing.world, f"speaks {language}", email="speaks@acme.example")
-    mailing.forget(name, **{"Accept-Language": language})
+    mailing.forget(name, language=language)
     (mail,) = mailing.settled()
     assert mail["Subject"].startswith(subject)
 

@@ -1,5 +1,7 @@
 """Setting SAML providers up: metadata by file and by address, their keys that change, a key pair of ours for each."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -167,3 +169,16 @@ def test_key_pairs_are_not_made_without_end(there: World) -> None:
     with pytest.raises(TooOften):
         set_up(there, IDP, there.globex)
     set_up(there, IDP)
+
+
+def test_without_the_extra_there_is_no_saml() -> None:
+    script = (
+        "import sys; sys.modules['saml2'] = None\n"
+        "from workgate.testing import StandIn\n"
+        "with StandIn() as stand_in:\n"
+        "    stand_in.create_org()\n"
+        "    answer = stand_in.client().get('/sso/saml/1/metadata')\n"
+        "    print(stand_in.workgate.saml, *stand_in.workgate.identity_providers.kinds, answer.status_code)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.stdout == "None oidc 404\n", ran.stderr

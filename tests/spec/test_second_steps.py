@@ -195,15 +195,30 @@ def test_new_recovery_codes(shared: World) -> None:
     assert enter(ann, new[0], "recovery") == (303, True)
 
 
-@pytest.mark.spec("ASVS 5.0", "6.5.2", "recovery codes and authenticator apps outlive a rotation of the keys")
-def test_recovery_codes_and_keys(shared: World) -> None:
-    ann = a_person(shared, "rotates")
-    app = ann.set_up_app()
-    workgate = shared.stand_in.workgate
-    workgate.mint.ring = workgate.mint.ring.with_new_key(used_from=shared.clock.now(), entropy=workgate.entropy)
-    shared.clock.advance(30)
-    assert enter(ann, app.recovery_codes[0], "recovery") == (303, True)
-    assert enter(ann, app.code(shared)) == (303, True)
+@pytest.mark.spec(
+    "ASVS 5.0", "6.5.2", "second steps outlive a rotation of the keys, apps that were used since all of it"
+)
+def test_second_steps_and_keys() -> None:
+    with a_world() as world:
+        ann, bob = a_person(world, "rotates"), a_person(world, "does not come")
+        app, his = ann.set_up_app(), bob.set_up_app()
+        mint, now = world.stand_in.workgate.mint, world.clock.now()
+        mint.ring = mint.ring.with_new_key(used_from=now, entropy=world.stand_in.workgate.entropy)
+        world.clock.advance(30)
+        assert enter(ann, app.recovery_codes[0], "recovery") == (303, True)
+        assert enter(ann, app.code(world)) == (303, True)
+        mint.ring = mint.ring.without(1, world.clock.now())
+        world.clock.advance(30)
+        assert enter(ann, app.code(world)) == (303, True)
+        # Recovery codes are kept as digests under the key that is gone: none is left, and that is what is said.
+        assert enter(ann, app.recovery_codes[1], "recovery") == (401, False)
+        again = ann.begin()
+        assert "way=recovery" not in again.http.get(SECOND_STEP).text
+        world.clock.advance(30)
+        ann.show_code(again, app.code(world))
+        assert "None is left." in again.http.get(SECURITY).text
+        assert enter(bob, his.code(world)) == (401, False)
+        assert "the app's secret cannot be read" in str(events(world, bob)[0].reason)
 
 
 @pytest.mark.spec("ASVS 5.0", "7.4.3", "a sign-in under way is bound to its browser")
@@ -300,6 +315,18 @@ def test_flow_of_an_application(shared: World) -> None:
     assert answer.headers["location"] == target
     consent = browser.http.get(target)
     assert query_of(browser.decide(consent).headers["location"])["state"] == "s" * 1500
+
+
+@pytest.mark.spec("RFC 6265", "6.1", "a sign-in under way fits into a cookie that browsers keep, whatever it leads to")
+@pytest.mark.parametrize(("length", "kept"), [(2700, True), (2900, False), (30_000, False)])
+def test_a_long_address(shared: World, length: int, kept: bool) -> None:
+    ann = a_person(shared, f"comes from far {length}")
+    app = ann.set_up_app()
+    shared.clock.advance(30)
+    target = "/account/connected-apps?" + "x" * length
+    browser = ann.begin(target)
+    assert len("__Host-workgate_pending=" + browser.http.cookies["workgate_pending"]) <= 4096
+    assert ann.show_code(browser, app.code(shared)).headers["location"] == (target if kept else "/")
 
 
 @pytest.mark.parametrize("code", ["", "\0", "0" * 7, "9" * 20_000, "<script>", "\u202e123456", "\uff11" * 6, "-1"])

@@ -12,10 +12,24 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.browser import CHALLENGE, INTROSPECT, PASSWORD, PROJECTS, REDIRECT_URI, REVOKE, TOKEN, VERIFIER, Browser
+from tests.authenticators import APP, SECOND_STEP, App, codes_in
+from tests.browser import (
+    CHALLENGE,
+    INTROSPECT,
+    PASSWORD,
+    PROJECTS,
+    REDIRECT_URI,
+    REVOKE,
+    TOKEN,
+    VERIFIER,
+    Browser,
+    form_fields,
+)
 from tests.processes import ServerProcess, installed, workgate
 
+from workgate.opening import SystemClock
 from workgate.service.applications import Registered
+from workgate.signin.totp import code_of, secret_text, step_at
 
 NEW_PASSWORD = "the other secret password of Ann 4712"
 WRONG_PASSWORD = "a password that Ann has elsewhere 4713"
@@ -130,6 +144,33 @@ def use_tokens(run: Run, browser: Browser) -> None:
         assert http.post(REVOKE, data={"token": pair["refresh_token"]}, auth=run.auth()).status_code == 200
 
 
+def use_two_steps(run: Run) -> None:
+    """Somebody sets up an authenticator app, uses it and recovery codes, and uses them wrong."""
+    stdin = PASSWORD + "\n"
+    assert workgate("user", "create", "tess", "--password-stdin", *ORG, folder=run.folder, stdin=stdin).json
+    clock, browser = SystemClock(), Browser(run.http())
+    assert browser.sign_in("tess").status_code == 303
+    page = browser.http.get(APP)
+    app, fields = App.scanning(page), form_fields(page.text, APP)
+    run.keep("authenticator's secret", secret_text(app.secret))
+    run.keep("authenticator's secret as it is", base64.b64encode(app.secret).decode())
+    answer = browser.http.post(APP, data={**fields, "code": code_of(app.secret, step_at(clock.now()))})
+    codes = codes_in(answer)
+    run.secrets |= {f"recovery code {number}": code for number, code in enumerate(codes)}
+    browser.http.cookies.delete("workgate_session")
+    ways = (("recovery", codes[0]), ("recovery", codes[0]), ("app", codes[1]), ("recovery", secret_text(app.secret)))
+    for way, code in (*ways, ("app", code_of(app.secret, step_at(clock.now()) + 1))):
+        assert browser.sign_in("tess").headers["location"] == SECOND_STEP
+        run.keep("sign-in under way", browser.http.cookies["workgate_pending"])
+        step = browser.http.get(SECOND_STEP, params={"way": way})
+        browser.http.post(SECOND_STEP, data={**form_fields(step.text, SECOND_STEP), "code": code})
+        browser.http.cookies.delete("workgate_session")
+    with run.http() as http:
+        shown = [http.get(f"/{code}") for code in (codes[2], secret_text(app.secret))]
+        assert [answer.status_code for answer in shown] == [404, 404]
+    browser.http.close()
+
+
 def make_mistakes(run: Run, browser: Browser) -> None:
     """Everything that careless clients do: tokens replayed, in wrong places, in the address, cut off."""
     client_id, secret = run.auth()
@@ -192,6 +233,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with made.server:
         browser = sign_in(made)
         use_tokens(made, browser)
+        use_two_steps(made)
         make_mistakes(made, browser)
         break_the_database(made, browser)
         browser.http.close()

@@ -12,6 +12,7 @@ from tests.providers.signing_in import federate, go, private_reason, set_rules, 
 from workgate.domain.audit import AuditEvent
 from workgate.domain.signing_in import SsoMode
 from workgate.domain.sso import IdentityProvider, Provisioning
+from workgate.service.acting import OPERATOR
 
 LOGIN = "/attask/api/login"
 MAPPING = Provisioning(
@@ -227,8 +228,8 @@ def test_who_may_test(there: World, provider: ScriptedProvider) -> None:
     assert bob.http.get(f"/sso/{row.provider_id}/test").status_code == 403
     assert bob.http.get(f"/sso/{row.provider_id}/begin").status_code == 404
     stranger = there.browser()
-    answer = stranger.http.get(f"/sso/{row.provider_id}/test")
-    assert answer.headers["location"].startswith("/login?")
+    answer = stranger.http.get(f"/sso/{row.provider_id}/test?next=/setup/sso")
+    assert answer.headers["location"] == "/login?next=%2Fsetup%2Fsso"
     ann = there.browser()
     assert ann.sign_in().status_code == 303
     trip = go(ann, row, how="test")
@@ -260,7 +261,9 @@ def test_sso_only(there: World, row: IdentityProvider) -> None:
     assert 'name="password"' not in page.text
     assert "/login?next=%2Fsetup&amp;password=1" in page.text
     browser = there.browser()
-    form = form_fields(browser.http.get("/login?next=%2Fsetup&password=1").text, "/login")
+    page = browser.http.get("/login?next=%2Fsetup&password=1")
+    assert "next=%2Flogin%3Fnext%3D%252Fsetup%26password%3D1" in page.text  # the other language shows the same
+    form = form_fields(page.text, "/login")
     bob = browser.http.post("/login", data={**form, "username": "bob", "password": PASSWORD})
     assert bob.status_code == 401
     assert "The user name or the password is not right" in bob.text
@@ -333,3 +336,41 @@ def test_nothing_secret_is_kept(there: World, provider: ScriptedProvider, row: I
         assert secret.encode() not in kept
     records = there.stand_in.run(there.stand_in.workgate.database.audit.latest(there.acme.environment_id, 100))
     assert AuditEvent.SIGNED_IN in {record.event for record in records}
+
+
+@pytest.mark.spec("SECURITY", "29", "a provider's secret is sealed anew under a new key, so the old one can be retired")
+def test_keys_that_rotate(provider: ScriptedProvider) -> None:
+    with a_world(sso_private_addresses=True) as world:
+        set_rules(world, world.acme, SsoMode.OPTIONAL)
+        row = set_up(world, provider)
+        federate(world, row, "subject-1", world.ann)
+        world.clock.advance((provider.now() * 1000 - world.clock.now()) / 1000)
+        opened, early = world.stand_in.workgate, go(world.browser(), row)
+        (old,) = opened.mint.ring.keys
+        opened.mint.ring = opened.mint.ring.with_new_key(used_from=world.clock.now(), entropy=opened.entropy)
+        trip = go(world.browser(), row)
+        opened.mint.ring = opened.mint.ring.without(old.key_id, world.clock.now())
+        assert early.back(provider.code(early.query)).status_code == 403
+        assert trip.back(provider.code(trip.query)).status_code == 303
+        again = go(world.browser(), row)
+        assert again.back(provider.code(again.query)).status_code == 303
+        other = set_up(world, provider, name="Sealed under a key that goes")
+        opened.mint.ring = opened.mint.ring.with_new_key(used_from=world.clock.now(), entropy=opened.entropy)
+        gone = opened.mint.ring.keys[0].key_id
+        opened.mint.ring = opened.mint.ring.without(gone, world.clock.now())
+        lost = go(world.browser(), other)
+        assert lost.back(provider.code(lost.query)).status_code == 403
+        assert "key" in private_reason(world)
+
+
+@pytest.mark.spec("Workgate", "sso", "what is decided about providers ends no session: it counts at the next sign-in")
+def test_what_lives_on(there: World, provider: ScriptedProvider) -> None:
+    row = set_up(there, provider, name="Short-lived")
+    federate(there, row, "subject-1", there.bob)
+    by_provider, by_password = go(there.browser(), row), there.browser()
+    assert by_provider.back(provider.code(by_provider.query)).status_code == 303
+    assert by_password.sign_in("bob").status_code == 303
+    set_rules(there, there.acme, SsoMode.ONLY)
+    providers = there.stand_in.workgate.identity_providers
+    there.stand_in.run(providers.delete(there.acme, str(row.provider_id), by=OPERATOR))
+    assert who_is(by_provider.browser) == who_is(by_password) == there.bob.user_id

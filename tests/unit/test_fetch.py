@@ -219,6 +219,30 @@ def test_a_slow_answer(where: str) -> None:
         over.set()
 
 
+@pytest.mark.spec("SECURITY", "27", "a slow provider is asked a few things at once, and makes nobody wait for others")
+def test_many_at_once() -> None:
+    over = threading.Event()
+    came = threading.Semaphore(0)
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        came.release()
+        over.wait(20)
+        answer(200)(handler)
+
+    async def work(slow_port: int, quick_port: int) -> None:
+        fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=True, seconds=20, at_once=3))
+        waiting = [asyncio.create_task(fetcher.get(f"http://127.0.0.1:{slow_port}/")) for _ in range(5)]
+        for _ in range(3):
+            await asyncio.to_thread(came.acquire)
+        assert (await fetcher.get(f"http://127.0.0.1:{quick_port}/")).status == 200
+        assert not came.acquire(blocking=False)
+        over.set()
+        assert [found.status for found in await asyncio.gather(*waiting)] == [200] * 5
+
+    with a_server(slow) as slow_port, a_server(answer(200)) as quick_port:
+        asyncio.run(work(slow_port, quick_port))
+
+
 def test_a_compressed_answer_is_refused() -> None:
     with a_server(answer(200, b"x", content_encoding="gzip")) as port:
         assert "compressed" in why(f"http://127.0.0.1:{port}/")

@@ -1,6 +1,7 @@
 """What a SAML response must be before anything in it is believed, whatever way it is built."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -100,6 +101,25 @@ def test_other_algorithms_of_today(saml: Saml, method: str) -> None:
     digest = _MORE + "sha384" if method.endswith("384") else "http://www.w3.org/2001/04/xmlenc#sha512"
     claims = replace(GOOD, signature=signature_template("_assertion-1", method=_MORE + method, digest=digest))
     assert arrives(saml, IDP.signed(claims)).vouched.subject == "subject-of-ann"
+
+
+def test_a_key_of_an_elliptic_curve(saml: Saml) -> None:
+    curved = AttackingProvider("curved", a_key("curved", curve=True))
+    claims = replace(GOOD, signature=signature_template("_assertion-1", method=_MORE + "ecdsa-sha256"))
+    assert arrives(saml, curved.signed(claims), of=provider(curved)).vouched.subject == "subject-of-ann"
+    another = curved.signed(claims, key=a_key("other", curve=True))
+    refused(saml, another, "none of the provider's keys", of=provider(curved))
+
+
+def test_an_encrypted_key_beside_what_it_encrypts(saml: Saml) -> None:
+    document = IDP.encrypted(GOOD)
+    found = re.search(r"<xenc:EncryptedKey>(.*?)</xenc:EncryptedKey>", document, re.S)
+    assert found is not None
+    space = "http://www.w3.org/2001/04/xmlenc#"
+    key = f'<xenc:EncryptedKey xmlns:xenc="{space}" Id="_key">{found[1]}</xenc:EncryptedKey>'
+    beside = document.replace(found[0], f'<ds:RetrievalMethod Type="{space}EncryptedKey" URI="#_key"/>')
+    beside = beside.replace("</xenc:EncryptedData>", f"</xenc:EncryptedData>{key}")
+    assert arrives(saml, beside).vouched.subject == "subject-of-ann"
 
 
 @pytest.mark.parametrize(("cipher", "session_key"), [("aes256-gcm", "aes-256"), ("aes128-cbc", "aes-128")])

@@ -99,7 +99,14 @@ async def _seed(workgate: Workgate, redirect_uri: str) -> tuple[Environment, Reg
         ),
         by=OPERATOR,
     )
+    # Other organisations could install it; there are none, but its own users can come by the central host, too.
+    client_id = registered.application.client_id
+    await workgate.central.set_central(environments[0], client_id, central=True, by=OPERATOR)
     return environments[0], registered
+
+
+def _central_url(url: str) -> str:
+    return f"http://oauth.{LANES[0]}.localhost:{url.rpartition(':')[2]}"
 
 
 def _write_variables(url: str, app_url: str, registered: Registered) -> None:
@@ -107,6 +114,7 @@ def _write_variables(url: str, app_url: str, registered: Registered) -> None:
     variables = {
         "WORKGATE_DATABASE_URL": f"sqlite:///{(_FOLDER / 'workgate.db').absolute()}",
         "WORKGATE_URL": url,
+        "CENTRAL_URL": _central_url(url),
         "CLIENT_ID": registered.application.client_id,
         "CLIENT_SECRET": registered.client_secret or "",
         "REDIRECT_URI": f"{app_url}/callback",
@@ -179,6 +187,7 @@ Workgate is ready ({time.monotonic() - began:.1f} s): {environment.name}, lanes 
   The example app   {app_url}      open this one and press Connect
   Workgate          {url}
   The preview lane  http://{DOMAIN}.preview.localhost:{url.rpartition(":")[2]}
+  The central host  {_central_url(url)}      see docs/central-host.md
 
   Sign in as        {name}     (administrator)   password  {password}
          or as      {others}     same password

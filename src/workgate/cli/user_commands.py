@@ -95,6 +95,22 @@ def enable(username: Username, org: Org, lane: Lane = "my", database: Database =
     show(as_json, {"username": username, "active": True}, f"{username} is enabled")
 
 
+@commands.command("reset-second-steps")
+def reset_second_steps(
+    username: Username, org: Org, lane: Lane = "my", database: Database = None, as_json: AsJson = False
+) -> None:
+    """Remove a user's passkeys, authenticator app and recovery codes; the password then signs in alone."""
+
+    async def work(workgate: Workgate) -> bool:
+        environment = await environment_of(workgate, org, lane)
+        user = await workgate.administration.user_named(environment, username)
+        return await workgate.second_steps.reset(environment, user, by=OPERATOR)
+
+    was_reset = run(database, work)
+    told = f"{username} has no second step any more" if was_reset else f"{username} had no second step"
+    show(as_json, {"username": username, "reset": was_reset}, told)
+
+
 @commands.command("withdraw")
 def withdraw(
     username: Username,

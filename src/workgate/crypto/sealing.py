@@ -35,6 +35,11 @@ def seal(ring: KeyRing, key_id: int, secret: bytes, *, purpose: bytes, belongs_t
     return head + nonce + AESGCM(ring.derive(key_id, b"seal " + purpose)).encrypt(nonce, secret, head + belongs_to)
 
 
+def sealed_under(sealed: bytes) -> int | None:
+    """Tell which key a value is sealed under; None: it is no sealed value."""
+    return _HEAD.unpack_from(sealed)[1] if len(sealed) >= _HEAD.size else None
+
+
 def unseal(ring: KeyRing, sealed: bytes, *, purpose: bytes, belongs_to: bytes) -> bytes:
     """Give the secret back.
 

@@ -58,6 +58,8 @@ class PasswordStore(Protocol):
     ) -> bool:
         """Change a password: sessions, the lock and mailed links of the user end, and the old hash joins the history.
 
+        The user's ``session_epoch`` is one more than it was seen to be.
+
         False: nothing was changed, for the user was disabled or another change came first, or the link was used or
         is over. May raise ``AlreadyExists`` for the record's ID: then nothing was changed, try again.
 
@@ -126,8 +128,19 @@ class SecondFactorStore(Protocol):
         user's recovery codes. Raises ``AlreadyExists`` if ``once`` was used, or somebody here has that passkey.
         """
 
-    async def use_factor(self, factor: SecondFactor, *, step: int, now: Milliseconds, once: Once | None) -> bool:
-        """Note that one was used; False: not there, that step or a later one, or ``once``, was used before: refuse."""
+    async def use_factor(
+        self,
+        factor: SecondFactor,
+        *,
+        step: int,
+        now: Milliseconds,
+        once: Once | None = None,
+        sealed_secret: bytes | None = None,
+    ) -> bool:
+        """Note that one was used, and keep its secret as it is sealed now.
+
+        False: not there, or that step, a later one or ``once`` was used before: refuse.
+        """
 
     async def remove_factor(
         self,

@@ -38,6 +38,9 @@ class IdentityProviderStore(Protocol):
         environment is on and was tested. Of several such changes at once one provider is left.
         """
 
+    async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:
+        """Keep the secret that a provider has under another seal; False: it has another secret by now, or is gone."""
+
     async def delete_provider(
         self,
         environment_id: EnvironmentId,

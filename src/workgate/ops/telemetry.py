@@ -47,7 +47,7 @@ def configure_logging(*, debug: bool = False) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.DEBUG if debug else logging.INFO)
-    for chatty in ("alembic", "asyncio", "httpx", "uvicorn"):
+    for chatty in ("alembic", "asyncio", "httpcore", "httpx", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

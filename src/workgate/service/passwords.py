@@ -6,6 +6,7 @@ mailed links. Consents stay (``docs/what-ends-when.md``).
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from workgate.domain.accounts import Environment, SessionOrigin, User
 from workgate.domain.audit import AuditEvent
@@ -25,7 +26,9 @@ from workgate.signin.password import Passwords
 
 @dataclass(frozen=True, slots=True)
 class PasswordSet:
-    """The password is the new one."""
+    """The password is the new one. ``account`` is as it was left: what anybody ends later does not count in it."""
+
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,8 @@ class PasswordDesk:
         texts = await self._broken(policy, environment, account, new)
         if texts:
             return RulesBroken(texts)
-        done = await self._set(policy, environment, account, new, event=event, by=by, link_id=link_id)
-        return PasswordSet() if done else Overtaken()
+        changed = await self._set(policy, environment, account, new, event=event, by=by, link_id=link_id)
+        return Overtaken() if changed is None else PasswordSet(changed)
 
     async def set_by_operator(self, environment: Environment, username: str, new: str, *, any_password: bool) -> None:
         """Give a user another password, on the operator's word; every session of the user ends.
@@ -121,7 +124,7 @@ class PasswordDesk:
         if not 1 <= len(new) <= LONGEST_PASSWORD:
             raise Problem(f"the password must have 1 to {LONGEST_PASSWORD} characters")
         event = AuditEvent.PASSWORD_CHANGED
-        if not await self._set(policy, environment, account, new, event=event, by=OPERATOR, link_id=None):
+        if await self._set(policy, environment, account, new, event=event, by=OPERATOR, link_id=None) is None:
             raise Problem(f"{username!r} is disabled, or was changed at this moment: nothing was changed")
 
     async def _policy(self, environment: Environment) -> PasswordPolicy:
@@ -130,7 +133,10 @@ class PasswordDesk:
     async def _broken(
         self, policy: PasswordPolicy, environment: Environment, account: Account, new: str
     ) -> Sequence[Text]:
-        texts = broken(rules(policy, account.user, environment, self._common), new)
+        asked = rules(policy, account.user, environment, self._common)
+        texts = await self._passwords.in_thread(
+            partial(broken, asked, new)
+        )  # the common words may have to be read first
         history = history_rule(policy)
         # To compare with one costs as much as a sign-in, so only what is good otherwise is compared.
         if not texts and history is not None and await self._was_used(policy, account, new):
@@ -155,19 +161,24 @@ class PasswordDesk:
         event: AuditEvent,
         by: Acting,
         link_id: RowId | None,
-    ) -> bool:
+    ) -> Account | None:
+        """Change it; gives the account as it is then, None if nothing was changed."""
         password_hash = await self._passwords.hash(new)
-        user_id = account.user.user_id
-        return await until_new(
+        user, now = account.user, self._clock.now()
+        changed = await until_new(
             lambda: self._store.change_password(
                 account,
                 password_hash,
-                now=self._clock.now(),
+                now=now,
                 keep=max(0, remembered(policy) - 1),
                 link_id=link_id,
-                record=by.entry(self._audit, event, environment, reason=f"of user {user_id}"),
+                record=by.entry(self._audit, event, environment, reason=f"of user {user.user_id}"),
             )
         )
+        if not changed:
+            return None
+        user = user._replace(session_epoch=user.session_epoch + 1)
+        return account._replace(user=user, password_hash=password_hash, locked_until=None, password_set_at=now)
 
 
 class OwnPassword:
@@ -230,11 +241,12 @@ class OwnPassword:
         chosen = await self.choose(arrival, seen, new)
         if not isinstance(chosen, PasswordSet):
             return chosen
-        changed = await self._users.account(user.environment_id, user.user_id)
-        if changed is None:
-            return Overtaken()
         return await self._sessions.open(
-            arrival.environment, changed.user, SessionOrigin.BROWSER, address=arrival.address, agent=arrival.agent
+            arrival.environment,
+            chosen.account.user,
+            SessionOrigin.BROWSER,
+            address=arrival.address,
+            agent=arrival.agent,
         )
 
     async def choose(self, arrival: Arrival, account: Account, new: str) -> PasswordSet | RulesBroken | Overtaken:

@@ -1,6 +1,6 @@
 """Secrets that we share with identity providers: sealed under the key ring, each for its own provider."""
 
-from workgate.crypto.sealing import Unsealable, seal, unseal
+from workgate.crypto.sealing import Unsealable, seal, sealed_under, unseal
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy
 from workgate.domain.sso import IdentityProvider, NotVouched
@@ -9,7 +9,7 @@ _PURPOSE = b"identity provider"
 
 
 class ProviderSecrets:
-    """Seals and opens them."""
+    """Seals and opens them. A sealed secret names its key: it is sealed anew before that is retired."""
 
     def __init__(self, *, mint: Mint, clock: Clock, entropy: Entropy) -> None:
         self._mint = mint
@@ -26,6 +26,17 @@ class ProviderSecrets:
             belongs_to=_owner(provider),
             entropy=self._entropy,
         )
+
+    def renewed(self, provider: IdentityProvider) -> bytes | None:
+        """Seal a provider's secret anew if the key ring has a newer key; None: it has not, or it cannot be opened."""
+        sealed = provider.sealed_secret
+        if sealed is None or sealed_under(sealed) == self._mint.current_key(self._clock.now()):
+            return None
+        try:
+            secret = self.of(provider)
+        except NotVouched:
+            return None
+        return None if secret is None else self.sealed(provider, secret)
 
     def of(self, provider: IdentityProvider) -> str | None:
         """Open a provider's secret; None: it has none.

@@ -6,17 +6,17 @@ Wrong answers count as wrong passwords do, against the account and the address, 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from workgate.crypto.sealing import Unsealable, unseal
+from workgate.crypto.sealing import Unsealable, sealed_under
 from workgate.crypto.tokens import Mint
 from workgate.domain.audit import AuditEvent
-from workgate.domain.ids import Clock
+from workgate.domain.ids import Clock, Entropy
 from workgate.domain.second_factors import FactorKind, Passkey, RelyingParty, SecondFactor, read_recovery_code
 from workgate.domain.sign_in_ports import SecondFactorStore
 from workgate.domain.signing_in import Step, why_locked
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting, until_new
 from workgate.service.once import Questions
-from workgate.service.second_steps import TOTP_SECRET, recovery_digest, sealed_for, user_handle
+from workgate.service.second_steps import codes_left, recovery_digest, seal_totp, unseal_totp, user_handle
 from workgate.service.signing_in import Arrival, Pending, SignIn, SigningIn
 from workgate.signin.passkeys import PasskeyRefused, authentication_options, check_authentication, credential_id_in
 from workgate.signin.totp import matching_step
@@ -56,6 +56,7 @@ class SecondStepAnswers:
         questions: Questions,
         mint: Mint,
         clock: Clock,
+        entropy: Entropy,
         audit: AuditLog,
     ) -> None:
         self._signing_in = signing_in
@@ -63,6 +64,7 @@ class SecondStepAnswers:
         self._questions = questions
         self._mint = mint
         self._clock = clock
+        self._entropy = entropy
         self._audit = audit
 
     async def ways(self, pending: Pending, party: RelyingParty | None) -> Ways:
@@ -73,7 +75,7 @@ class SecondStepAnswers:
         return Ways(
             has_app=any(factor.kind is FactorKind.TOTP for factor in factors),
             passkeys=sum(1 for f in factors if party and f.passkey and f.passkey.rp_id == party.rp_id),
-            recovery_codes=len(codes),
+            recovery_codes=codes_left(self._mint, codes),
         )
 
     async def ask_passkey(self, arrival: Arrival, pending: Pending, party: RelyingParty) -> AskedPasskey:
@@ -85,8 +87,8 @@ class SecondStepAnswers:
         return AskedPasskey(asked.ticket, authentication_options(party, asked.value, passkeys))
 
     async def by_code(self, arrival: Arrival, pending: Pending, code: str) -> SignIn:
-        """Check an authenticator app's code."""
-        return await self._answer(arrival, pending, lambda: self._use_code(arrival, pending, code))
+        """Check an authenticator app's code. Its secret is sealed anew if the key ring has a newer key."""
+        return await self._answer(arrival, pending, lambda: self._use_code(pending, code))
 
     async def by_recovery_code(self, arrival: Arrival, pending: Pending, code: str) -> SignIn:
         """Check a recovery code, and use it up."""
@@ -121,15 +123,19 @@ class SecondStepAnswers:
             return await self._signing_in.failed(arrival, username, pending.account, f"second step: {wrong}")
         return await self._signing_in.done(arrival, pending)
 
-    async def _use_code(self, arrival: Arrival, pending: Pending, code: str) -> None:
+    async def _use_code(self, pending: Pending, code: str) -> None:
         user, now = pending.account.user, self._clock.now()
         for factor in await self._factors.factors(user.environment_id, user.user_id):
             if factor.kind is not FactorKind.TOTP:
                 continue
-            step = matching_step(self._secret(arrival, factor), code, now)
+            secret = self._secret(factor)
+            step = matching_step(secret, code, now)
             if step is None:
                 raise _Wrong("the app shows another code")
-            if not await self._factors.use_factor(factor, step=step, now=now, once=None):
+            sealed = None
+            if sealed_under(factor.sealed_secret or b"") != self._mint.current_key(now):
+                sealed = seal_totp(self._mint, secret, user, factor.factor_id, now=now, entropy=self._entropy)
+            if not await self._factors.use_factor(factor, step=step, now=now, sealed_secret=sealed):
                 raise _Wrong("this code, or a later one, was used before")
             return
         raise _Wrong("the user has no authenticator app")
@@ -177,10 +183,9 @@ class SecondStepAnswers:
         if not await self._factors.use_factor(factor, step=counter, now=self._clock.now(), once=asked.once):
             raise _Wrong("this answer of the passkey was used before")
 
-    def _secret(self, arrival: Arrival, factor: SecondFactor) -> bytes:
-        whose = sealed_for(arrival.environment, factor.user_id, factor.factor_id)
+    def _secret(self, factor: SecondFactor) -> bytes:
         try:
-            return unseal(self._mint.ring, factor.sealed_secret or b"", purpose=TOTP_SECRET, belongs_to=whose)
+            return unseal_totp(self._mint, factor)
         except Unsealable as error:
             raise _Wrong(f"the app's secret cannot be read: {error}") from None
 

@@ -3,14 +3,15 @@
 Changing one's own asks for a recent sign-in: whoever finds a browser open must not be able to lock its owner out.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workgate.crypto.sealing import seal
+from workgate.crypto.sealing import seal, unseal
 from workgate.crypto.tokens import Mint
 from workgate.domain.accounts import Environment, User
 from workgate.domain.audit import AuditEvent
-from workgate.domain.ids import Clock, Entropy, Milliseconds, ObjectId, RowId, RowIds
+from workgate.domain.ids import Clock, Entropy, EnvironmentId, Milliseconds, ObjectId, RowId, RowIds
 from workgate.domain.ports import AlreadyExists
 from workgate.domain.problems import Conflict, NotFound, Problem
 from workgate.domain.second_factors import (
@@ -31,9 +32,10 @@ from workgate.service.once import Question, Questions
 from workgate.signin.passkeys import PasskeyRefused, PasskeyUser, check_registration, registration_options
 from workgate.signin.totp import SECRET_BYTES, matching_step, provisioning_uri, secret_text
 
-TOTP_SECRET = b"totp secret"
+_TOTP_SECRET = b"totp secret"
 _NEW_TOTP, _NEW_PASSKEY = b"new authenticator app", b"new passkey"
 _CODE_BYTES = 16
+_KEY = struct.Struct(">H")
 
 
 class NotRecent(Problem):
@@ -119,7 +121,7 @@ class SecondSteps:
         factors = await self._factors.factors(environment.environment_id, user.user_id)
         codes = await self._factors.recovery_digests(environment.environment_id, user.user_id)
         rules = await self._rules.rules(environment.environment_id)
-        return OwnSteps(factors, len(codes), rules.two_step_required)
+        return OwnSteps(factors, codes_left(self._mint, codes), rules.two_step_required)
 
     def new_authenticator(self, person: Person, ticket: str = "") -> NewAuthenticator:
         """Make the secret of a new authenticator app, or give once more the one that a ticket stands for.
@@ -154,14 +156,7 @@ class SecondSteps:
         if step is None:
             raise Problem("this is not the code that the app shows now: check the clock of its device", field="code")
         factor_id = self._ids.next(now)
-        sealed = seal(
-            self._mint.ring,
-            self._mint.current_key(now),
-            secret,
-            purpose=TOTP_SECRET,
-            belongs_to=sealed_for(person.environment, person.user.user_id, factor_id),
-            entropy=self._entropy,
-        )
+        sealed = seal_totp(self._mint, secret, person.user, factor_id, now=now, entropy=self._entropy)
         factor = self._factor(person, factor_id, FactorKind.TOTP, "", step, sealed_secret=sealed)
         return await self._add(person, factor, asked)
 
@@ -361,15 +356,36 @@ def user_handle(user_id: ObjectId) -> bytes:
     return bytes.fromhex(user_id)
 
 
-def sealed_for(environment: Environment, user_id: ObjectId, factor_id: RowId) -> bytes:
-    """The row that an authenticator app's sealed secret belongs to."""
-    return b"%d %s %d" % (environment.environment_id, user_id.encode(), factor_id)
+def seal_totp(mint: Mint, secret: bytes, user: User, factor_id: RowId, *, now: Milliseconds, entropy: Entropy) -> bytes:
+    """Hide an authenticator app's secret, for its own row."""
+    belongs_to = _row(user.environment_id, user.user_id, factor_id)
+    return seal(mint.ring, mint.current_key(now), secret, purpose=_TOTP_SECRET, belongs_to=belongs_to, entropy=entropy)
+
+
+def unseal_totp(mint: Mint, factor: SecondFactor) -> bytes:
+    """Give it back.
+
+    Raises:
+        Unsealable: it was altered, or its key is gone.
+    """
+    belongs_to = _row(factor.environment_id, factor.user_id, factor.factor_id)
+    return unseal(mint.ring, factor.sealed_secret or b"", purpose=_TOTP_SECRET, belongs_to=belongs_to)
+
+
+def _row(environment_id: EnvironmentId, user_id: ObjectId, factor_id: RowId) -> bytes:
+    return b"%d %s %d" % (environment_id, user_id.encode(), factor_id)
 
 
 def recovery_digest(mint: Mint, key_id: int, user: User, code: str) -> bytes:
-    """What is kept of a recovery code: without the key ring nobody can try codes against it."""
+    """What is kept of a recovery code, the key's ID before it: without the key ring nobody can try codes against it."""
     message = b"%d %s %s" % (user.environment_id, user.user_id.encode(), code.encode())
-    return mint.ring.mac(key_id, b"recovery code", message)
+    return _KEY.pack(key_id) + mint.ring.mac(key_id, b"recovery code", message)
+
+
+def codes_left(mint: Mint, digests: Sequence[bytes]) -> int:
+    """How many recovery codes still count: those of a retired key do not."""
+    keys = {key.key_id for key in mint.ring.keys}
+    return sum(1 for digest in digests if _KEY.unpack_from(digest)[0] in keys)
 
 
 def _too_old() -> Problem:

@@ -33,6 +33,8 @@ from workgate.signin.password import Passwords
 
 PENDING_SECONDS = 600
 _PURPOSE = b"pending sign-in"
+# Browsers keep no cookie of more than 4096 bytes. Whoever comes with a longer address goes to the start page instead.
+_LARGEST_PAYLOAD = 2900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +273,8 @@ class SigningIn:
                 return self._refused(arrival, account, f"the sign-in owes a step that only a browser can show: {step}")
             shown = _Ticket(user.user_id, user.session_epoch, first, sorted(done), arrival.target)
             payload = msgspec.json.encode(shown)
+            if len(payload) > _LARGEST_PAYLOAD:
+                payload = msgspec.json.encode(msgspec.structs.replace(shown, target="/"))
             binding = _bound(arrival)
             return MoreToDo(step, issue_ticket(self._mint, purpose=_PURPOSE, binding=binding, payload=payload, now=now))
         if not await self._users.signed_in(user, now=now, locked_too=first is FirstStep.SSO):

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from workgate.crypto.keys import UnknownKeyError
 from workgate.crypto.tokens import SALT_BYTES, Mint, TokenKind, TokenValue, read_token
 from workgate.domain.accounts import Environment, User
 from workgate.domain.audit import AuditEvent, AuditRecord
@@ -40,6 +41,7 @@ from workgate.domain.texts import Text
 from workgate.ops.audit import AuditLog
 from workgate.service.acting import Acting, until_new
 from workgate.service.federations import Federations, shown_subject
+from workgate.service.provider_secrets import ProviderSecrets
 from workgate.service.signing_in import Arrival, SignIn, SigningIn, SignInLimited
 
 _BEGINS_A_MINUTE = 60
@@ -164,6 +166,7 @@ class SingleSignOn:
         states: ProviderStateStore,
         requests: SignInRequestStore,
         federations: Federations,
+        secrets: ProviderSecrets,
         rules: SignInRulesStore,
         signing_in: SigningIn,
         mint: Mint,
@@ -176,6 +179,7 @@ class SingleSignOn:
         self._states = states
         self._requests = requests
         self._federations = federations
+        self._secrets = secrets
         self._rules = rules
         self._signing_in = signing_in
         self._mint = mint
@@ -230,6 +234,9 @@ class SingleSignOn:
         if wait is not None:
             return SignInLimited(wait)
         self._begins.failed(arrival.address, now)
+        renewed = self._secrets.renewed(provider)
+        if renewed is not None and await self._providers.reseal(provider, renewed):
+            provider = replace(provider, sealed_secret=renewed)
         return await until_new(lambda: self._begun(arrival, provider, purpose, now))
 
     async def expected(self, environment: Environment, provider: IdentityProvider, state: str) -> Begun | None:
@@ -244,7 +251,10 @@ class SingleSignOn:
         request = await self._requests.request(environment.environment_id, token.row_id, now=now)
         if request is None or request.provider_id != provider.provider_id:
             return None
-        begun = self._named(provider, request)
+        try:
+            begun = self._named(provider, request)
+        except UnknownKeyError:  # it was retired within these ten minutes
+            return None
         return begun if hmac.compare_digest(begun.state.reveal(), state) else None
 
     async def hold(self, begun: Begun, vouched: Vouched) -> bool:

@@ -8,13 +8,13 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 
 from workgate.crypto.certificates import Certificate, new_own_key, read_pem_certificate
 from workgate.domain.accounts import Environment
-from workgate.domain.ids import Clock, Entropy, EnvironmentId, RowId
+from workgate.domain.ids import Clock, Entropy, EnvironmentId
 from workgate.domain.limits import FailureLimit
 from workgate.domain.problems import Problem, TooOften
 from workgate.domain.sso import FetchFailed, IdentityProvider, NotVouched, ProviderKind, Vouched, callback_path
@@ -63,8 +63,8 @@ class SamlProtocol:
         self._entropy = entropy
         self._pairs = FailureLimit(_PAIRS_A_MINUTE)
         self._looks = FailureLimit(1)
-        # By provider: newer metadata, and what it is newer than.
-        self._newer: dict[RowId, tuple[str, IdentityProviderMetadata]] = {}
+        # Newer metadata of providers, and what it is newer than.
+        self._newer: dict[tuple[int, int], tuple[str, IdentityProviderMetadata]] = {}
 
     async def prepared(
         self, environment: Environment, protocol: Mapping[str, object], before: Mapping[str, object] | None
@@ -191,9 +191,9 @@ class SamlProtocol:
         At most so often, for anybody can send a signature that nobody knows; and never another provider's.
         """
         settings, now = _settings(provider), self._clock.now()
-        if not settings.metadata_url or self._looks.wait(provider.provider_id, now) is not None:
+        if not settings.metadata_url or self._looks.wait(_key(provider), now) is not None:
             return None
-        self._looks.failed(provider.provider_id, now)
+        self._looks.failed(_key(provider), now)
         try:
             document = await self._fetched(settings.metadata_url)
             newer = read_metadata(document.encode(), now=now, insecure_http=self._insecure_http)
@@ -202,7 +202,7 @@ class SamlProtocol:
         known = self._metadata(provider)
         if newer.entity_id != known.entity_id or set(newer.public_keys) <= set(known.public_keys):
             return None
-        self._newer[provider.provider_id] = (settings.metadata, newer)
+        self._newer[_key(provider)] = (settings.metadata, newer)
         return newer
 
     async def _fetched(self, url: str) -> str:
@@ -230,11 +230,11 @@ class SamlProtocol:
     def _metadata(self, provider: IdentityProvider) -> IdentityProviderMetadata:
         """The metadata that was set up, unless newer one was looked up since."""
         settings = _settings(provider)
-        of, newer = self._newer.get(provider.provider_id, ("", None))
+        of, newer = self._newer.get(_key(provider), ("", None))
         if newer is not None and of == settings.metadata:
             return newer
         try:
-            return read_metadata(settings.metadata.encode(), insecure_http=self._insecure_http)
+            return _read(settings.metadata, self._insecure_http)
         except Problem as problem:
             raise NotVouched(f"the provider's metadata: {problem}") from None
 
@@ -246,6 +246,16 @@ class SamlProtocol:
 def metadata_path(provider: IdentityProvider) -> str:
     """Where our metadata for a provider is; its address is the entity ID that the provider knows us by."""
     return f"/sso/saml/{provider.provider_id}/metadata"
+
+
+@lru_cache(maxsize=32)
+def _read(metadata: str, insecure_http: bool) -> IdentityProviderMetadata:
+    """Read metadata that was checked when it was set up; a large one takes a while, and every sign-in needs it."""
+    return read_metadata(metadata.encode(), insecure_http=insecure_http)
+
+
+def _key(provider: IdentityProvider) -> tuple[int, int]:
+    return provider.environment_id, provider.provider_id
 
 
 def _own(provider: IdentityProvider, settings: SamlSettings, origin: str) -> OwnMetadata:

@@ -6,12 +6,15 @@ that was judged, while TLS and ``Host`` keep the name: a name that means another
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -31,12 +34,15 @@ _V4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchPolicy:
-    """What may be fetched, how long it may take in seconds, how large it may be in bytes, how many go at once."""
+    """What may be fetched, in how many seconds, of how many bytes, and how many go to one host at once.
+
+    Who asks a host that has so many under way waits, within that time: a slow provider makes nobody wait for others.
+    """
 
     insecure_http_and_private_addresses: bool = False
     seconds: float = 10.0
     largest: int = 512 * 1024
-    at_once: int = 32
+    at_once: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,10 @@ class Fetcher:
     def __init__(self, policy: FetchPolicy, certificates: ssl.SSLContext | None = None) -> None:
         self.policy = policy
         self._certificates = certificates
-        self._turns = asyncio.Semaphore(policy.at_once)
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._interested: Counter[str] = Counter()
+        # Of their own, for the system's resolver can block for long: nothing else waits for these threads.
+        self._resolvers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="workgate-resolver")
 
     async def get(self, url: str, *, accept: str = "application/json", bearer: str | None = None) -> Fetched:
         """Fetch an address.
@@ -99,7 +108,7 @@ class Fetcher:
     ) -> Fetched:
         parts = self.check(url)
         try:
-            async with asyncio.timeout(self.policy.seconds), self._turns:
+            async with asyncio.timeout(self.policy.seconds), self._turn(parts.netloc):
                 addresses = await self._resolve(parts)
                 return await self._from_first(method, parts, addresses, headers, content)
         except TimeoutError:
@@ -107,10 +116,23 @@ class Fetcher:
                 N_("{host} took longer than {seconds} s", host=parts.hostname, seconds=f"{self.policy.seconds:g}")
             ) from None
 
+    @contextlib.asynccontextmanager
+    async def _turn(self, host: str) -> AsyncIterator[None]:
+        turns = self._turns.setdefault(host, asyncio.Semaphore(self.policy.at_once))
+        self._interested[host] += 1
+        try:
+            async with turns:
+                yield
+        finally:
+            self._interested[host] -= 1
+            if not self._interested[host]:
+                del self._interested[host], self._turns[host]
+
     async def _resolve(self, parts: SplitResult) -> Sequence[_Address]:
         port = _port(parts)
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+            look_up = partial(socket.getaddrinfo, parts.hostname, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(self._resolvers, look_up)
         except (OSError, UnicodeError):
             raise FetchFailed(N_("the name {host} has no address", host=parts.hostname)) from None
         addresses = list(dict.fromkeys(ipaddress.ip_address(row[4][0]) for row in found))

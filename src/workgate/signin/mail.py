@@ -85,8 +85,8 @@ def parse_smtp_url(url: str) -> SmtpServer:
     )
 
 
-def message_of(mail: Mail, sender: Sender, clock: Clock, entropy: Entropy) -> EmailMessage:
-    """Write a mail as RFC 5322 has it.
+def message_of(mail: Mail, sender: Sender, clock: Clock, entropy: Entropy, *, encoding: str) -> EmailMessage:
+    """Write a mail as RFC 5322 has it, its body in one of MIME's encodings.
 
     Raises:
         MailFailed: there is no such address, and never will be.
@@ -100,8 +100,7 @@ def message_of(mail: Mail, sender: Sender, clock: Clock, entropy: Entropy) -> Em
     message["Date"] = format_datetime(datetime.fromtimestamp(clock.now() / 1000, UTC))
     message["Message-ID"] = f"<{entropy(16).hex()}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answering machine answers
-    # As it is where it can be, so that a link is in one piece for whoever reads the file.
-    message.set_content(mail.body, cte="7bit" if mail.body.isascii() else "quoted-printable")
+    message.set_content(mail.body, cte=encoding)
     return message
 
 
@@ -137,7 +136,8 @@ class SmtpMailer:
 
     async def send(self, mail: Mail) -> None:
         """Hand a mail over; see the port."""
-        message = message_of(mail, self._sender, self._clock, self._entropy)
+        encoding = "7bit" if mail.body.isascii() else "quoted-printable"
+        message = message_of(mail, self._sender, self._clock, self._entropy, encoding=encoding)
         try:
             await asyncio.get_running_loop().run_in_executor(self._pool, self._hand_over, message)
         except smtplib.SMTPRecipientsRefused as error:
@@ -193,7 +193,8 @@ class FolderMailer:
 
     async def send(self, mail: Mail) -> None:
         """Write a mail down; see the port."""
-        message = message_of(mail, self._sender, self._clock, self._entropy)
+        # Nothing is encoded, so that a link is in one piece for whoever reads the file.
+        message = message_of(mail, self._sender, self._clock, self._entropy, encoding="8bit")
         name = f"{self._clock.now()}-{self._entropy(4).hex()}.eml"
         try:
             self._write(name, bytes(message))

@@ -79,6 +79,10 @@ class _TokenAnswer(msgspec.Struct, frozen=True):
     token_type: str
     access_token: str | None = None
 
+    def __repr__(self) -> str:
+        """Leave the tokens out of tracebacks and logs."""
+        return f"_TokenAnswer({self.token_type})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:

@@ -31,14 +31,18 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Hash a new password."""
-        return await self._in_thread(functools.partial(self._hasher.hash, password))
+        return await self.in_thread(functools.partial(self._hasher.hash, password))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Compare; without a hash (no such user, no password set) it costs the same and is False."""
         if len(password) > LONGEST_PASSWORD:
             return False
-        found = await self._in_thread(functools.partial(self._matches, password_hash, password))
+        found = await self.in_thread(functools.partial(self._matches, password_hash, password))
         return found and password_hash is not None
+
+    async def in_thread(self, work: "functools.partial[_T]") -> _T:
+        """Do in one of the threads what would hold the event loop up."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:
         """Let the threads end."""
@@ -53,6 +57,3 @@ class Passwords:
             return self._hasher.verify(password_hash or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False
-
-    async def _in_thread(self, work: "functools.partial[_T]") -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)

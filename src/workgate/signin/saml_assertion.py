@@ -6,7 +6,7 @@ Only the bytes that the signature covers come in here: nothing else of the respo
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element
+from typing import TYPE_CHECKING
 
 from workgate.domain.ids import Milliseconds
 from workgate.signin.saml_response import check_issuer
@@ -21,6 +21,9 @@ from workgate.signin.saml_xml import (
     parse,
     text_of,
 )
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 LONGEST_LEEWAY_SECONDS = 300
 _LONGEST_VALIDITY = 86_400_000
@@ -95,7 +98,7 @@ def read_assertion(covered: bytes, expected: Expected) -> VerifiedAssertion:
     )
 
 
-def _confirmed(subject: Element, expected: Expected) -> Milliseconds:
+def _confirmed(subject: "Element", expected: Expected) -> Milliseconds:
     """Find a confirmation that holds (SAML profiles §4.1.4.3); until when it does."""
     reasons = []
     for confirmation in subject.findall(ASSERTION + "SubjectConfirmation"):
@@ -108,7 +111,7 @@ def _confirmed(subject: Element, expected: Expected) -> Milliseconds:
     raise SamlRefused("; ".join(reasons[:3]) or "the assertion has no bearer confirmation")
 
 
-def _bearer(data: Element, expected: Expected) -> Milliseconds:
+def _bearer(data: "Element", expected: Expected) -> Milliseconds:
     if attribute(data, "Recipient") != expected.recipient:
         raise SamlRefused("the assertion is meant for another recipient")
     if attribute(data, "InResponseTo") != expected.in_response_to:
@@ -122,7 +125,7 @@ def _bearer(data: Element, expected: Expected) -> Milliseconds:
     return until
 
 
-def _check_conditions(conditions: Element, expected: Expected) -> None:
+def _check_conditions(conditions: "Element", expected: Expected) -> None:
     """SAML core §2.5.1: each condition must hold, and one that is not understood does not."""
     _check_window(conditions, expected)
     unknown = [local(child.tag) for child in conditions if child.tag not in _UNDERSTOOD]
@@ -136,7 +139,7 @@ def _check_conditions(conditions: Element, expected: Expected) -> None:
             raise SamlRefused("the assertion is meant for another audience")
 
 
-def _authenticated(assertion: Element, expected: Expected) -> str | None:
+def _authenticated(assertion: "Element", expected: Expected) -> str | None:
     """SAML profiles §4.1.4.2: somebody was authenticated, and that still holds; the index of their session there."""
     statements = assertion.findall(ASSERTION + "AuthnStatement")
     if not statements:
@@ -151,7 +154,7 @@ def _authenticated(assertion: Element, expected: Expected) -> str | None:
     return statements[0].get("SessionIndex")
 
 
-def _check_window(element: Element, expected: Expected) -> None:
+def _check_window(element: "Element", expected: Expected) -> None:
     leeway = expected.leeway_seconds * 1000
     begins, ends = instant(element, "NotBefore"), instant(element, "NotOnOrAfter")
     if begins is not None and expected.now < begins - leeway:
@@ -160,7 +163,7 @@ def _check_window(element: Element, expected: Expected) -> None:
         raise SamlRefused(f"the assertion has expired: {local(element.tag)} is over")
 
 
-def _attributes(assertion: Element) -> dict[str, tuple[str, ...]]:
+def _attributes(assertion: "Element") -> dict[str, tuple[str, ...]]:
     """All attributes by their names; values that are no plain text, or very long, are left out."""
     found: dict[str, tuple[str, ...]] = {}
     for statement in assertion.findall(ASSERTION + "AttributeStatement"):

@@ -6,8 +6,8 @@ The document is trusted because of how it came, from an administrator or over ht
 import base64
 import binascii
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element
 
 from workgate.crypto.certificates import Certificate, read_certificate
 from workgate.crypto.public_keys import UnusableKey
@@ -24,6 +24,9 @@ from workgate.signin.saml_xml import (
     parse,
     text_of,
 )
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _SAML2 = "urn:oasis:names:tc:SAML:2.0:protocol"
 _FIELD = "metadata"
@@ -152,7 +155,7 @@ def write_metadata(own: OwnMetadata) -> bytes:
     return written
 
 
-def _certificates(role: Element) -> tuple[tuple[Certificate, ...], tuple[UnusableKey, ...]]:
+def _certificates(role: "Element") -> tuple[tuple[Certificate, ...], tuple[UnusableKey, ...]]:
     usable: list[Certificate] = []
     unusable: list[UnusableKey] = []
     for descriptor in role.findall(METADATA + "KeyDescriptor"):

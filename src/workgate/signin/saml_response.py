@@ -7,7 +7,7 @@ document, with one signature, of itself, by an algorithm of today, or the docume
 import base64
 import binascii
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element
+from typing import TYPE_CHECKING
 
 from workgate.signin.saml_xml import (
     ASSERTION,
@@ -25,6 +25,9 @@ from workgate.signin.saml_xml import (
     text_of,
 )
 from workgate.signin.xmlsec import Signed
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 LARGEST_RESPONSE = 384 * 1024
 """Of the field SAMLResponse, in characters of base64."""
@@ -132,7 +135,7 @@ def signed_assertion(document: bytes) -> Signed:
     return _signed(assertion, signature)
 
 
-def check_issuer(issuer: Element, provider: str) -> None:
+def check_issuer(issuer: "Element", provider: str) -> None:
     """Make sure that an Issuer names the provider (SAML core §2.2.5).
 
     Raises:
@@ -142,7 +145,7 @@ def check_issuer(issuer: Element, provider: str) -> None:
         raise SamlRefused("the issuer is another than the provider that was asked")
 
 
-def _signed(assertion: Element, signature: Element) -> Signed:
+def _signed(assertion: "Element", signature: "Element") -> Signed:
     """Check a signature against the profile of SAML core §5.4, made narrower."""
     if [local(child.tag) for child in signature if child.tag.startswith(DSIG)][:2] != ["SignedInfo", "SignatureValue"]:
         raise SamlRefused("the signature is not built as it must be")
@@ -167,7 +170,7 @@ def _signed(assertion: Element, signature: Element) -> Signed:
     return Signed(name=ASSERTION_NODE, element_id=element_id, hash_name=method, digest=digest)
 
 
-def _check_ids(root: Element) -> None:
+def _check_ids(root: "Element") -> None:
     seen: set[str] = set()
     for element in root.iter():
         for name in ("ID", "Id", "id"):
@@ -178,7 +181,7 @@ def _check_ids(root: Element) -> None:
                 seen.add(value)
 
 
-def _check_status(root: Element) -> None:
+def _check_status(root: "Element") -> None:
     status = one(one(root, PROTOCOL + "Status"), PROTOCOL + "StatusCode")
     if attribute(status, "Value") != _SUCCESS:
         inner = status.find(PROTOCOL + "StatusCode")
@@ -187,7 +190,7 @@ def _check_status(root: Element) -> None:
         raise SamlRefused(f"the provider signed nobody in; its status: {said}")
 
 
-def _check_encrypted(root: Element, holder: Element) -> None:
+def _check_encrypted(root: "Element", holder: "Element") -> None:
     """Make sure that there is one thing to decrypt, and by which algorithms (XML encryption §5)."""
     data = one(holder, XENC + "EncryptedData")
     keys = list(named(root, XENC + "EncryptedKey"))

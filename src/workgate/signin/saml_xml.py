@@ -3,13 +3,13 @@
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import Element, ParseError
 
 from workgate.domain.ids import Milliseconds
 from workgate.domain.sso import NotVouched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
 
 LARGEST_DOCUMENT = 512 * 1024
 _MOST_TAGS = 16_384  # somebody in thousands of groups; reading as many takes some hundredths of a second
@@ -31,12 +31,14 @@ class SamlRefused(NotVouched):
     """A document is not what it must be; the message is the private reason, and quotes little of it."""
 
 
-def parse(document: bytes) -> Element:
+def parse(document: bytes) -> "Element":
     """Read a document.
 
     Raises:
         SamlRefused: it is not well-formed, too large, or holds what has no business in SAML.
     """
+    from xml.etree.ElementTree import ParseError  # noqa: PLC0415 - with what follows
+
     from defusedxml import DefusedXmlException  # noqa: PLC0415 - of the extra; who has no SAML needs none of it
     from defusedxml.ElementTree import fromstring  # noqa: PLC0415 - likewise
 
@@ -62,7 +64,7 @@ def parse(document: bytes) -> Element:
     return root
 
 
-def one(parent: Element, name: str) -> Element:
+def one(parent: "Element", name: str) -> "Element":
     """Give the only child of a name.
 
     Raises:
@@ -74,7 +76,7 @@ def one(parent: Element, name: str) -> Element:
     return found[0]
 
 
-def at_most_one(parent: Element, name: str) -> Element | None:
+def at_most_one(parent: "Element", name: str) -> "Element | None":
     """Give the only child of a name; None: there is none.
 
     Raises:
@@ -83,7 +85,7 @@ def at_most_one(parent: Element, name: str) -> Element | None:
     return None if parent.find(name) is None else one(parent, name)
 
 
-def text_of(element: Element) -> str:
+def text_of(element: "Element") -> str:
     """Give the whole text of an element that has no child elements.
 
     Raises:
@@ -94,7 +96,7 @@ def text_of(element: Element) -> str:
     return (element.text or "").strip()
 
 
-def attribute(element: Element, name: str) -> str:
+def attribute(element: "Element", name: str) -> str:
     """Give an attribute that must be there.
 
     Raises:
@@ -106,7 +108,7 @@ def attribute(element: Element, name: str) -> str:
     return value
 
 
-def identifier(element: Element) -> str:
+def identifier(element: "Element") -> str:
     """Give an element's ``ID`` (SAML core §1.3.4), which must be a plain name.
 
     Raises:
@@ -118,7 +120,7 @@ def identifier(element: Element) -> str:
     return value
 
 
-def instant(element: Element, name: str) -> Milliseconds | None:
+def instant(element: "Element", name: str) -> Milliseconds | None:
     """Read an attribute that is a time in UTC (SAML core §1.3.3); None: it is not there.
 
     Raises:
@@ -141,6 +143,6 @@ def local(name: str) -> str:
     return name.rpartition("}")[2][:64]
 
 
-def named(root: Element, *names: str) -> "Iterator[Element]":
+def named(root: "Element", *names: str) -> "Iterator[Element]":
     """Give all elements of some names, wherever they are."""
     return (element for element in root.iter() if element.tag in names)

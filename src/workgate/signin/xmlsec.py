@@ -23,6 +23,7 @@ from typing import TypeVar
 from workgate.domain.sso import NotVouched
 
 _T = TypeVar("_T")
+_ENCRYPTED_KEY = "http://www.w3.org/2001/04/xmlenc#:EncryptedKey"
 _BEGIN, _END = b"== PreDigest data - start buffer:\n", b"\n== PreDigest data - end buffer\n"
 # What may be read of a document's own KeyInfo: certificates and keys in it prove nothing, so nothing that names one.
 _NO_KEYS_OF_ITS_OWN = ("--enabled-key-data", "raw-x509-cert")
@@ -104,9 +105,8 @@ class XmlSec:
         Raises:
             XmlSecFailed: it was not encrypted for this key.
         """
-        options = ["--decrypt", "--enabled-cipher-reference-uris", "empty"]
-        options += ["--enabled-key-data", "enc-key,retrieval-method", "--id-attr:Id"]
-        options.append("http://www.w3.org/2001/04/xmlenc#:EncryptedKey")
+        # Which key the document has it encrypted for does not matter: everybody has our public key.
+        options = ["--decrypt", "--enabled-cipher-reference-uris", "empty", "--id-attr:Id", _ENCRYPTED_KEY]
         ran = await self._run(options, document, "--privkey-pem", private_key)
         if ran.returncode != 0:
             raise XmlSecFailed("the assertion is encrypted, and not for our key")

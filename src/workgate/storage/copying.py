@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Table, bindparam, delete, func, insert, select, tuple_
+from sqlalchemy import Boolean, Table, delete, func, insert, select
 
 from workgate.domain.ports import StoreUnavailable
 from workgate.storage.engine import Engine, given
 from workgate.storage.schema import environments, leases, metadata
-from workgate.storage.windows import in_windows
+from workgate.storage.windows import in_windows, rows_in_windows
 
 _WINDOW = 1000
 _MODULUS = 2**256
@@ -79,15 +79,8 @@ async def _copy(source: Engine, target: Engine, table: Table) -> TableSum:
 
 async def _windows(engine: Engine, table: Table) -> AsyncIterator[list[tuple[Any, ...]]]:
     """A table's rows, window by window, as every engine would give them."""
-    key = list(table.primary_key)
-    begin = select(*table.columns).order_by(*key).limit(_WINDOW)
-    after = tuple_(*key) > tuple_(*(bindparam(f"after_{column.name}", type_=column.type) for column in key))
-    first, following = engine.prepare(begin), engine.prepare(begin.where(after))
-    rows = await engine.fetch(first, {})
-    while rows:
+    async for rows in rows_in_windows(engine, table, size=_WINDOW):
         yield [_plain(table, row) for row in rows]
-        last = dict(zip(table.columns.keys(), rows[-1], strict=True))
-        rows = await engine.fetch(following, {f"after_{column.name}": last[column.name] for column in key})
 
 
 def _plain(table: Table, row: Sequence[Any]) -> tuple[Any, ...]:

@@ -74,6 +74,11 @@ class SqlIdentityProviderStore:
         self._delete, self._delete_one_of_several = (
             engine.prepare(statement) for statement in (deleting, deleting.where(_another_works()))
         )
+        self._reseal = engine.prepare(
+            update(table)
+            .where(_this_provider, table.c.sealed_secret == given(table.c.sealed_secret))
+            .values(sealed_secret=given(table.c.sealed_secret, "new_sealed_secret"))
+        )
         self._delete_of_it = [
             engine.prepare(
                 delete(other).where(
@@ -112,6 +117,16 @@ class SqlIdentityProviderStore:
         key = {name: values[name] for name in ("environment_id", "provider_id")}
         statement = self._update_one_of_several if if_another_works else self._update
         return await self._changes.make(record, (statement, {**key, **new}))
+
+    async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:
+        """Keep a secret under another seal; see the port."""
+        values = {
+            "environment_id": provider.environment_id,
+            "provider_id": provider.provider_id,
+            "sealed_secret": provider.sealed_secret,
+            "new_sealed_secret": sealed_secret,
+        }
+        return await self._engine.apply(Change(((self._reseal, values),))) is not None
 
     async def delete_provider(
         self,

@@ -79,6 +79,9 @@ class SqlSecondFactorStore:
             .where(_this_factor, or_(table.c.last_step < step, uncounted))
             .values(last_step=step, last_used_at=given(table.c.last_used_at, "now"))
         )
+        self._reseal = engine.prepare(
+            update(table).where(_this_factor).values(sealed_secret=given(table.c.sealed_secret))
+        )
         self._use_up = engine.prepare(insert(used_assertions))
         another = table.alias("another")
         has_another = (
@@ -134,10 +137,20 @@ class SqlSecondFactorStore:
             record=record,
         )
 
-    async def use_factor(self, factor: SecondFactor, *, step: int, now: Milliseconds, once: Once | None) -> bool:
+    async def use_factor(
+        self,
+        factor: SecondFactor,
+        *,
+        step: int,
+        now: Milliseconds,
+        once: Once | None = None,
+        sealed_secret: bytes | None = None,
+    ) -> bool:
         """Use one; see the port."""
-        whose = _whose(factor.environment_id, factor.user_id)
-        steps: _Steps = ((self._use, {**whose, "factor_id": factor.factor_id, "step": step, "now": now}),)
+        this = {**_whose(factor.environment_id, factor.user_id), "factor_id": factor.factor_id}
+        steps: _Steps = ((self._use, {**this, "step": step, "now": now}),)
+        if sealed_secret is not None:
+            steps = (*steps, (self._reseal, {**this, "sealed_secret": sealed_secret}))
         if once is not None:
             steps = (*steps, (self._use_up, _used(factor.environment_id, once)))
         try:

@@ -43,8 +43,8 @@ _REMEMBERED_SECONDS = 365 * 86_400
 # What browsers leave as it is in a query and an address cannot hold is encoded; the rest stays as it was sent.
 _AS_SENT = "!#$%&'()*+,-./:;=?@[]_~"
 _UNKNOWN = N_(
-    "This does not lead to an organisation that uses the application. Check the spelling: it is the first part of the "
-    "address at which you sign in. If it is right, ask your administrator to install the application."
+    "No organisation of this name uses the application. Check the spelling; if it is right, ask your administrator to "
+    "install the application."
 )
 _TOO_OLD = N_("This page was open for too long, or your browser did not keep its cookie. Press the button once more.")
 _Handler = Callable[[Request, CentralVisit], Awaitable[Response]]

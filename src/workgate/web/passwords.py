@@ -1,6 +1,7 @@
 """The pages where somebody who knows the present password chooses another: at will, or because it is due."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from starlette.requests import Request
@@ -96,7 +97,7 @@ class PasswordPages:
         match outcome:
             case Opened(token):
                 self._links.tell_changed(visitor.environment, session.user, mailing_for(request, visitor))
-                response = redirect(PASSWORD_PATH, after_post=True)
+                response = redirect(f"{PASSWORD_PATH}?done=changed", after_post=True)
                 set_session_cookie(request, response, token.reveal())
                 return response
             case RulesBroken(texts):
@@ -139,9 +140,9 @@ class PasswordPages:
         arrival = self._browsers.arrival(request, visitor)
         chosen = await self._own.choose(arrival, pending.account, form.get("new", ""))
         match chosen:
-            case PasswordSet():
-                self._links.tell_changed(visitor.environment, pending.account.user, mailing_for(request, visitor))
-                outcome = await self._signing_in.done(arrival, pending)
+            case PasswordSet(account):
+                self._links.tell_changed(visitor.environment, account.user, mailing_for(request, visitor))
+                outcome = await self._signing_in.done(arrival, replace(pending, account=account))
                 if isinstance(outcome, SignedIn | MoreToDo):
                     return await self._pending.lead_on(request, visitor, outcome)
                 return self._pending.lost(request, visitor)
@@ -163,13 +164,15 @@ class PasswordPages:
         status: int = 200,
     ) -> Response:
         set_at = account.password_set_at
+        # Only what is true is said, whoever made the address.
+        is_new = request.query_params.get("done") == "changed" and set_at is not None and wrong is None
         context = {
             "form": {"action": PASSWORD_PATH, "csrf": self._browsers.form_of_session(session)},
             "username": account.user.username,
             "asked": await self._own.asked(visitor.environment, account),
             "wrong": wrong or Wrong(),
             "set_at": set_at,
-            "is_new": set_at is not None and wrong is None and self._clock.now() - set_at < _JUST_NOW,
+            "is_new": is_new and self._clock.now() - (set_at or 0) < _JUST_NOW,
         }
         return self._pages.render(
             request, "password.html", visitor.environment, context, status=status, here=PASSWORD_PATH

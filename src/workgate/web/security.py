@@ -39,7 +39,9 @@ _DONE: Mapping[str, Text] = {
 }
 _WRONG = {
     "title": N_("That did not work"),
-    "text": N_("The password is not right, or the account is locked: then wait ten minutes."),
+    "text": N_(
+        "This is not your present password, or your account is locked for some minutes after several wrong tries."
+    ),
 }
 _LONGEST_ID = 19
 _LARGEST_ID = 2**63 - 1

@@ -167,6 +167,7 @@ class SignInPages:
         rules, providers = await self._sso.offered(visitor.environment)
         only = rules.sso is SsoMode.ONLY
         ask_password = not only or (by_password and rules.administrators_exempt)
+        password_url = f"{sign_in_address(target)}&password=1" if only and rules.administrators_exempt else None
         providers_shown = [
             {"name": provider.name, "url": begin_address(str(provider.provider_id), target)} for provider in providers
         ]
@@ -176,7 +177,7 @@ class SignInPages:
             "providers": providers_shown,
             "ask_password": ask_password,
             "for_administrators": only and ask_password,
-            "password_url": f"{sign_in_address(target)}&password=1" if only and rules.administrators_exempt else None,
+            "password_url": password_url,
             "application": None if application is None else application_context(application),
             "forgotten_url": self._forgotten_url,
         }
@@ -187,7 +188,7 @@ class SignInPages:
             context,
             status=status,
             form_action=leads_to,
-            here=sign_in_address(target),
+            here=(password_url if ask_password else None) or sign_in_address(target),
         )
         set_form_cookie(request, response, cookie)
         return response

@@ -37,6 +37,7 @@ from workgate.web.entrance import Route as Endpoint
 from workgate.web.languages import duration
 from workgate.web.pages import Pages, own_path, redirect
 from workgate.web.pending import PendingSignIns
+from workgate.web.signin import sign_in_address
 from workgate.web.sso_addresses import BEGIN_PATH, TEST_PATH, test_address
 
 CALLBACK_PATH = "/sso/oidc/{provider_id}/callback"
@@ -65,11 +66,10 @@ class SsoAnswers:
                 response = await self._pending.lead_on(request, visitor, outcome)
                 set_provider_cookie(request, response, str(taken.provider.provider_id))
                 return response
-            case SsoRefused(reference, unknown):
-                text = _UNKNOWN if unknown else _NOT_SIGNED_IN
-                return self._not_signed_in(request, visitor, taken.provider, text, reference)
-            case SignInRefused(reference):
-                return self._not_signed_in(request, visitor, taken.provider, _NOT_SIGNED_IN, reference)
+            case SsoRefused(reference, unknown) if unknown:
+                return self._unknown(request, visitor, taken.provider, reference)
+            case SsoRefused(reference) | SignInRefused(reference):
+                return self._not_signed_in(request, visitor, taken.provider, reference)
             case SignInLimited(retry_after):
                 return self.limited(request, visitor, retry_after)
             case Tested():
@@ -80,7 +80,7 @@ class SsoAnswers:
     ) -> Response:
         """Answer that nobody is signed in; the reason is private, on the audit log."""
         refused = self._sso.refused(arrival, provider, reason)
-        return self._not_signed_in(request, visitor, provider, _NOT_SIGNED_IN, refused.reference)
+        return self._not_signed_in(request, visitor, provider, refused.reference)
 
     def unreachable(
         self, request: Request, visitor: Visitor, arrival: Arrival, provider: IdentityProvider, reason: str
@@ -124,15 +124,33 @@ class SsoAnswers:
         )
 
     def _not_signed_in(
-        self, request: Request, visitor: Visitor, provider: IdentityProvider, text: Text, reference: str | None
+        self, request: Request, visitor: Visitor, provider: IdentityProvider, reference: str | None
     ) -> Response:
         return self._pages.error(
             request,
             visitor.environment,
             status=403,
             title=N_("You were not signed in"),
-            text=replace(text, values=(("provider", provider.name),)),
+            text=N_(
+                "The sign-in at {provider} was not finished, came too late, or does not count here.",
+                provider=provider.name,
+            ),
             hint=N_("Go to the start page and sign in again. If it happens again, tell your administrator."),
+            start=True,
+            reference=reference,
+            for_administrator=visitor.is_administrator,
+        )
+
+    def _unknown(
+        self, request: Request, visitor: Visitor, provider: IdentityProvider, reference: str | None
+    ) -> Response:
+        return self._pages.error(
+            request,
+            visitor.environment,
+            status=403,
+            title=N_("You were not signed in"),
+            text=N_("{provider} says who you are, but no account here is connected with that.", provider=provider.name),
+            hint=N_("Ask your administrator to connect your account. The reference tells them what is missing."),
             start=True,
             reference=reference,
             for_administrator=visitor.is_administrator,
@@ -150,10 +168,6 @@ class SsoAnswers:
             "again_url": test_address(str(taken.provider.provider_id), taken.request.target),
         }
         return self._pages.render(request, "sso_test.html", visitor.environment, context, here="/")
-
-
-_NOT_SIGNED_IN = N_("The sign-in at {provider} was not finished, came too late, or does not count here.", provider="")
-_UNKNOWN = N_("{provider} says who you are, but no account here is connected with that.", provider="")
 
 
 class SsoPages:
@@ -180,7 +194,7 @@ class SsoPages:
         """Where these pages live."""
         return [
             Route(BEGIN_PATH, page(self.begin), methods=["GET"]),
-            Route(TEST_PATH, entrance.administrators(self.test), methods=["GET"]),
+            Route(TEST_PATH, page(self._test(entrance.administrators(self.test))), methods=["GET"]),
             Route(CALLBACK_PATH, page(self.callback), methods=["GET"]),
         ]
 
@@ -209,6 +223,20 @@ class SsoPages:
         except FetchFailed as error:
             return self._answers.unreachable(request, visitor, arrival, provider, str(error))
         return await self._answers.finished(request, visitor, arrival, taken, vouched)
+
+    def _test(self, for_administrators: Endpoint) -> Page:
+        """Whoever is not signed in does so first, and begins the test again from the page that leads to it.
+
+        A sign-in that led on to the provider by itself would stop half-way: browsers hold the sign-in form's
+        ``form-action`` against every hop that follows.
+        """
+
+        async def test(request: Request, visitor: Visitor) -> Response:
+            if visitor.session is None:
+                return redirect(sign_in_address(own_path(request.query_params.get("next"))), after_post=False)
+            return await for_administrators(request)
+
+        return test
 
     async def _send(self, request: Request, visitor: Visitor, purpose: Purpose) -> Response:
         target = own_path(request.query_params.get("next"))
