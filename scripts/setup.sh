@@ -3,7 +3,8 @@
 #
 # Brings a clean clone to the point where that make target can run, and does nothing when it is there already: the
 # system's packages (Debian and Ubuntu; installed when we may, named in one line when we may not), .venv with the
-# locked requirements, this project as an editable install, and for `test` the Node.js packages of tests/clients/node.
+# locked requirements, this project as an editable install, and for `test` the Node.js packages of tests/clients/node
+# and Debian's SimpleSAMLphp in build/.
 # Delete .venv to begin again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -94,13 +95,6 @@ test_packages() {
   have npm || echo npm
   have curl || echo curl
   have xmlsec1 || echo xmlsec1
-}
-
-# A SAML identity provider of others, and PHP to run it with; php-cgi, lest a web server be installed for it. They are
-# installed by themselves: not every release has them, and apt-get installs nothing at all where one name is unknown.
-saml_packages() {
-  have apt-get || return 0
-  [[ -d /usr/share/simplesamlphp/www ]] || echo simplesamlphp php-cgi
   have php || echo php-cli
   have php && php -r 'exit((int) !(extension_loaded("dom") && extension_loaded("mbstring")));' || echo php-xml php-mbstring
 }
@@ -133,8 +127,6 @@ system_packages() {
   [[ $mode != bench ]] || missing+=" $(bench_packages | tr '\n' ' ')"
   # shellcheck disable=SC2086 # one word per package
   [[ -z ${missing// /} ]] || install_packages $missing || [[ -z $(venv_package) ]] || exit 1
-  # shellcheck disable=SC2046 # likewise
-  [[ $mode != test || -z $(saml_packages) ]] || install_packages $(saml_packages) || true
   # Whatever else is still missing is the reason that a skipped test, or a peer's absence from the table, gives.
 }
 
@@ -181,8 +173,24 @@ node_packages() {
   fi
 }
 
+# A SAML identity provider that others wrote: unpacked and not installed, for its package wants a web server.
+simplesamlphp() {
+  local folder=build/simplesamlphp
+  [[ ! -d $folder/usr/share/simplesamlphp/www ]] && have apt-get && have dpkg-deb || return 0
+  say "unpacking Debian's package simplesamlphp into $folder"
+  mkdir -p "$folder"
+  if ! (cd "$folder" && fetch_simplesamlphp >/dev/null 2>&1 && dpkg-deb -x simplesamlphp_*.deb . && rm simplesamlphp_*.deb); then
+    say "it cannot be had from apt-get here; the tests that need it will say so"
+  fi
+}
+
+fetch_simplesamlphp() {
+  apt-get download -qq simplesamlphp && return
+  [[ $(id -u) == 0 ]] && apt-get update -qq && apt-get download -qq simplesamlphp
+}
+
 if [[ $mode == demo ]] && python_ready; then exit 0; fi
 python=$(find_python)
 system_packages
 python_ready || python_packages
-if [[ $mode == test ]]; then node_packages; fi
+if [[ $mode == test ]]; then node_packages; simplesamlphp; fi

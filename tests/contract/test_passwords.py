@@ -1,7 +1,11 @@
 """What the ports promise of passwords, mailed links and a person's own sessions, on every engine."""
 
+import asyncio
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from workgate.domain.ids import Milliseconds, RowId
 from workgate.domain.mails import LinkPurpose, MailedLink
 from workgate.domain.ports import AlreadyExists
 from workgate.domain.signing_in import Account
+from workgate.storage.database import open_embedded
 
 MANY = 20
 
@@ -276,3 +281,17 @@ def test_ending_own_sessions(stores: Stores) -> None:
     assert own(stores, bob) == [bobs]
     assert stores.count("audit_events") == audited + 2
     assert stores.count("sessions") == 3  # the application's is among them
+
+
+def test_the_embedded_database_walks_no_environment(tmp_path: Path) -> None:
+    """SQLite knows nothing of how full tables are: only the statement's shape leads it to the right index."""
+    database = open_embedded(tmp_path / "workgate.db", START)
+    sessions, passwords, links = database.own_sessions, database.passwords, database.links
+    with closing(sqlite3.connect(tmp_path / "workgate.db")) as connection:
+        of_sessions = (sessions._list, sessions._end, sessions._end_others)
+        for statement in (*of_sessions, passwords._by_email, passwords._drop_links, links._create):
+            asked = f"EXPLAIN QUERY PLAN {statement.sql}"
+            steps = [row[3] for row in connection.execute(asked, [1] * statement.sql.count("?"))]
+            assert not any(step.startswith("SCAN ") and step != "SCAN CONSTANT ROW" for step in steps), steps
+            assert not any(step.endswith("(environment_id=?)") for step in steps), steps
+    asyncio.run(database.close())

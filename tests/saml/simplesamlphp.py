@@ -1,4 +1,4 @@
-"""SimpleSAMLphp, a SAML identity provider of others, as Debian packages it, run by PHP's own server on a free port."""
+"""SimpleSAMLphp, a SAML identity provider of others: Debian's package, unpacked in build/, run by PHP's own server."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.saml.identity_provider import a_key
 
-WWW = Path("/usr/share/simplesamlphp/www")
+WWW = Path(__file__).parents[2] / "build" / "simplesamlphp" / "usr" / "share" / "simplesamlphp" / "www"
 PASSWORD = "the password at the provider"
 
 _CONFIG = """<?php

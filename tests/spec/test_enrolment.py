@@ -17,7 +17,7 @@ from tests.authenticators import (
     require_two_steps,
     requiring_two_steps,
 )
-from tests.browser import PASSWORD, World, authorize_params, form_fields, query_of
+from tests.browser import PASSWORD, World, a_world, authorize_params, form_fields, query_of
 
 LOGIN = "/attask/api/login"
 
@@ -124,6 +124,18 @@ def test_a_passkey_that_was_made_for_another_browser(shared: World) -> None:
         answer = bob.browser.http.post(ENROL_PASSKEY, data={**own, "ticket": ticket, "credential": credential})
         assert answer.status_code == 422
         assert not is_signed_in(bob.browser)
+
+
+def test_a_passkey_where_there_can_be_none() -> None:
+    with a_world() as world:
+        require_two_steps(world, world.acme)  # the default environment, which an IP address stands for
+        ann = a_person(world, "tess")
+        headers = {"Host": f"127.0.0.1:{world.stand_in.port}"}
+        page = ann.browser.http.get(ENROL_PASSKEY)
+        answer = {**form_fields(page.text, ENROL_PASSKEY), "credential": Passkey().create(options_in(page), ann.origin)}
+        refused = ann.browser.http.post(ENROL_PASSKEY, data=answer, headers=headers)
+        assert (refused.status_code, problem_of(refused)) == (422, "Passkeys cannot be used at this address.")
+        assert not is_signed_in(ann.browser)
 
 
 def test_an_account_that_was_locked_meanwhile(shared: World) -> None:

@@ -312,6 +312,8 @@ def test_where_passkeys_cannot_be_used(shared: World) -> None:
     page = ann.browser.http.get(PASSKEY, headers=headers).text
     assert "Passkeys cannot be used at this address" in page
     assert "data-options" not in page
+    form = form_fields(ann.browser.http.get(PASSKEY).text, PASSKEY)
+    assert ann.browser.http.post(PASSKEY, data={**form, "credential": "{}"}, headers=headers).status_code == 404
     browser = ann.begin()
     step = browser.http.get(SECOND_STEP, headers=headers).text
     assert "way=passkey" not in step

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from tests.browser import World, a_world, at_once
-from tests.providers.scripted import ScriptedProvider, a_provider
+from tests.providers.scripted import ScriptedProvider, a_provider, send
 from tests.providers.signing_in import come_back, federate, go, private_reason, set_rules, set_up, who_is
 
 from workgate.domain.signing_in import SsoMode
 from workgate.domain.sso import IdentityProvider, Provisioning
+from workgate.service.acting import OPERATOR
 
 Claims = dict[str, Any]
 
@@ -185,6 +186,27 @@ def test_token_answers_that_are_none(
     provider.tokens(code, **changes)
     assert trip.back(code).status_code == 403
     assert who_is(trip.browser) is None
+
+
+@pytest.mark.parametrize("path", ["/token", "/keys", "/.well-known/openid-configuration"])
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff\xfe", b'{"a":"\xff"}', b"[]", b"[" * 100_000, b'{"error": 5}', b'{"keys": 5}', b"{" * 5, b"null"],
+)
+def test_answers_that_are_no_json(there: World, path: str, status: int, body: bytes) -> None:
+    with a_provider(lambda: there.clock.now() // 1000) as odd:
+        row = set_up(there, odd, name="Odd")
+        odd.overrides[path] = lambda handler: send(handler, status, body)
+        begun = there.browser().http.get(f"/sso/{row.provider_id}/begin")
+        if path.startswith("/.well-known"):
+            assert begun.status_code == 502
+        else:
+            trip = go(there.browser(), row)
+            assert trip.back(odd.code(trip.query)).status_code in {403, 502}
+            assert who_is(trip.browser) is None
+    providers = there.stand_in.workgate.identity_providers
+    there.stand_in.run(providers.delete(there.acme, str(row.provider_id), by=OPERATOR))
 
 
 @pytest.mark.spec("OpenID Connect Discovery", "4.3", "metadata that name another issuer are not used")

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from workgate.crypto.keys import new_key_ring
-from workgate.crypto.sealing import Unsealable, seal, unseal
+from workgate.crypto.sealing import Unsealable, seal, sealed_under, unseal
 from workgate.domain.ids import Milliseconds
 
 RING = new_key_ring(lambda size: hashlib.sha256(b"of the test").digest()[:size])
@@ -23,6 +23,11 @@ def test_it_opens_after_the_key_was_rotated() -> None:
     assert unseal(rotated, SEALED, purpose=b"provider", belongs_to=b"7.70") == b"a secret"
     with pytest.raises(Unsealable, match="gone"):
         unseal(rotated.without(1, Milliseconds(2)), SEALED, purpose=b"provider", belongs_to=b"7.70")
+
+
+def test_it_names_its_key() -> None:
+    assert sealed_under(SEALED) == 1
+    assert sealed_under(b"") is None
 
 
 @pytest.mark.parametrize(

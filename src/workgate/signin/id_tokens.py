@@ -30,6 +30,7 @@ _HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512, 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _SMALLEST_RSA_BYTES = 256
 _MOST_TRIED = 8
+_LATEST = 2**53
 
 Claims = Mapping[str, object]
 Jwk = Mapping[str, object]
@@ -140,8 +141,8 @@ def _instant(claims: Claims, name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NotVouched(f"the ID token's {name} is not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LATEST:
+        raise NotVouched(f"the ID token's {name} is not a number of seconds")
     return value
 
 

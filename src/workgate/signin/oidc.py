@@ -341,7 +341,7 @@ def _text(value: object) -> str | None:
 def _decoded(answer: Fetched, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(answer.body, type=kind)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise NotVouched(f"what the {what} answered is not the JSON that it must be") from None
 
 
@@ -349,7 +349,7 @@ def _error_of(answer: Fetched) -> str:
     """The error code of a refusal (RFC 6749 §5.2), which is one of a few words."""
     try:
         return _printable(msgspec.json.decode(answer.body)["error"])
-    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         return ""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Integer, and_, bindparam, cast, delete, select
+from sqlalchemy import BigInteger, Integer, and_, bindparam, cast, delete, select, tuple_
 from sqlalchemy.sql import ColumnElement
 
 from workgate.domain.accounts import SessionOrigin, User
@@ -21,6 +21,12 @@ _of_person: ColumnElement[bool] = and_(
 )
 
 
+def _among(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Rows of the person, first found by their keys, which the index holds: else SQLite walks the whole environment."""
+    keys = select(*table.primary_key).where(_of_person, which)
+    return tuple_(*table.primary_key).in_(keys)
+
+
 class SqlOwnSessionStore:
     """``sign_in_ports.OwnSessionStore`` over SQL."""
 
@@ -31,8 +37,7 @@ class SqlOwnSessionStore:
         self._list = engine.prepare(
             select(*(table.c[name] for name in names))
             .where(
-                _of_person,
-                table.c.row_id < given(table.c.row_id, "before"),
+                _among(table.c.row_id < given(table.c.row_id, "before")),
                 table.c.user_epoch == given(table.c.user_epoch),
                 table.c.absolute_expires_at > now,
                 table.c.last_seen_at + cast(table.c.idle_seconds, BigInteger) * 1000 > now,
@@ -41,7 +46,7 @@ class SqlOwnSessionStore:
             .limit(bindparam("limit", type_=Integer))
         )
         self._end = engine.prepare(delete(table).where(_of_person, table.c.row_id == given(table.c.row_id)))
-        self._end_others = engine.prepare(delete(table).where(_of_person, table.c.row_id != given(table.c.row_id)))
+        self._end_others = engine.prepare(delete(table).where(_among(table.c.row_id != given(table.c.row_id))))
         self._record = engine.prepare(append_record())
 
     async def sessions_of(

@@ -213,6 +213,8 @@ sessions = _table(
         "ix_sessions_person",
         "environment_id",
         "user_id",
+        "client_id",
+        "row_id",
         sqlite_where=Column("client_id").is_(None),
         postgresql_where=Column("client_id").is_(None),
     ),
@@ -298,7 +300,7 @@ mailed_links = _table(
     _required("key_id", Integer),
     _required("expires_at", BigInteger),
     PrimaryKeyConstraint("environment_id", "link_id"),
-    Index("ix_mailed_links_user", "environment_id", "user_id"),
+    Index("ix_mailed_links_user", "environment_id", "user_id", "expires_at"),
 )
 
 second_factors = _table(

@@ -31,7 +31,7 @@ def _columns() -> None:
     op.create_index(
         "ix_sessions_person",
         "sessions",
-        ["environment_id", "user_id"],
+        ["environment_id", "user_id", "client_id", "row_id"],
         unique=False,
         sqlite_where=sa.text("client_id IS NULL"),
         postgresql_where=sa.text("client_id IS NULL"),
@@ -112,7 +112,7 @@ def _passwords() -> None:
         sa.PrimaryKeyConstraint("environment_id", "link_id", name=op.f("pk_mailed_links")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_mailed_links_user", "mailed_links", ["environment_id", "user_id"], unique=False)
+    op.create_index("ix_mailed_links_user", "mailed_links", ["environment_id", "user_id", "expires_at"], unique=False)
     op.create_table(
         "password_history",
         sa.Column("environment_id", sa.BigInteger(), nullable=False),
