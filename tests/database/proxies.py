@@ -141,7 +141,11 @@ backend nodes
     )
     daemon = Daemon([HAPROXY, "-db", "-f", str(config)], folder=folder, environ=dict(os.environ))
     try:
-        eventually(lambda: answers(port) or daemon.process.poll() is not None, "HAProxy takes connections")
+        # It takes connections a moment before it gives its socket for questions the name that it is to have.
+        eventually(
+            lambda: (answers(port) and control.exists()) or daemon.process.poll() is not None,
+            "HAProxy takes connections and questions",
+        )
         assert daemon.process.poll() is None, "".join(daemon.lines)
         yield Entrance(daemon, port, control)
     finally:

@@ -11,7 +11,7 @@ from tests.pages.conftest import OpenPage
 from tests.pages.screens import OWN_SCREENS
 from tests.pages.site import Site
 from tests.pages.steps import allow, connect, expect_projects, sign_in
-from tests.pages.test_accessibility import NARROWEST, sideways, violations
+from tests.pages.test_accessibility import NARROWEST, SCHEMES, sideways, violations
 
 pytestmark = pytest.mark.browser
 
@@ -85,7 +85,9 @@ def test_a_page_in_italian(open_page: OpenPage, site: Site, axe: str, name: str)
         if name.startswith("consent"):
             heights = {button.bounding_box()["height"] for button in page.locator(".decision button").all()}  # type: ignore[index]
             assert max(heights) < 60, f"a button's words are broken, {viewport}"
-    assert violations(page) == []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert violations(page) == [], scheme
 
 
 def test_english_would_be_noticed(page: Page, site: Site) -> None:

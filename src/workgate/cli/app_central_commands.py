@@ -7,7 +7,8 @@ import typer
 from msgspec import to_builtins
 
 from workgate.cli.app_credential_commands import ClientIdArgument
-from workgate.cli.context import AsJson, Database, Lane, Org, environment_of, run, show
+from workgate.cli.context import AsJson, Database, Lane, Org, run_in, show
+from workgate.domain.accounts import Environment
 from workgate.server import Workgate
 from workgate.service.acting import OPERATOR
 from workgate.service.descriptions import show_application, show_offered
@@ -30,23 +31,22 @@ def central(
 ) -> None:
     """Let every organisation of the lane install an application, or take it from all who did."""
 
-    async def work(workgate: Workgate) -> dict[str, Any]:
-        environment = await environment_of(workgate, org, lane)
+    async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         changed = await workgate.central.set_central(environment, client_id, central=switch is Switch.ON, by=OPERATOR)
         return dict(to_builtins(show_application(changed, workgate.clock.now())))
 
     word = "available to every organisation" if switch is Switch.ON else "for its own organisation only"
-    show(as_json, run(database, work), f"{client_id} is {word}")
+    show(as_json, run_in(org, lane, database, work), f"{client_id} is {word}")
 
 
 def available(org: Org, lane: Lane = "my", database: Database = None, as_json: AsJson = False) -> None:
     """List the applications of other organisations that an organisation may install."""
 
-    async def work(workgate: Workgate) -> list[dict[str, Any]]:
-        found = await workgate.central.available(await environment_of(workgate, org, lane), by=OPERATOR)
+    async def work(workgate: Workgate, environment: Environment) -> list[dict[str, Any]]:
+        found = await workgate.central.available(environment, by=OPERATOR)
         return [to_builtins(show_offered(one)) for one in found]
 
-    found = run(database, work)
+    found = run_in(org, lane, database, work)
     lines = [
         f"{row['client_id']}  {'installed' if row['installed'] else '':9}  {row['name']}, of {row['owner_domain']}"
         for row in found
@@ -63,11 +63,10 @@ def install(
 ) -> None:
     """Install another organisation's application: the users of this one can connect it."""
 
-    async def work(workgate: Workgate) -> dict[str, Any]:
-        environment = await environment_of(workgate, org, lane)
+    async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         return dict(to_builtins(show_offered(await workgate.central.install(environment, client_id, by=OPERATOR))))
 
-    result = run(database, work)
+    result = run_in(org, lane, database, work)
     show(as_json, result, f"{result['name']}, of {result['owner_domain']}, is installed")
 
 
@@ -80,8 +79,8 @@ def uninstall(
 ) -> None:
     """Uninstall another organisation's application: its access to this one ends at once."""
 
-    async def work(workgate: Workgate) -> None:
-        await workgate.central.uninstall(await environment_of(workgate, org, lane), client_id, by=OPERATOR)
+    async def work(workgate: Workgate, environment: Environment) -> None:
+        await workgate.central.uninstall(environment, client_id, by=OPERATOR)
 
-    run(database, work)
+    run_in(org, lane, database, work)
     show(as_json, {"client_id": client_id, "uninstalled": True}, f"{client_id} is uninstalled")

@@ -7,7 +7,8 @@ import typer
 from msgspec import to_builtins
 
 from workgate.cli.app_credential_commands import ClientIdArgument
-from workgate.cli.context import AsJson, Database, Lane, Org, duration, environment_of, run, show
+from workgate.cli.context import AsJson, Database, Lane, Org, duration, run_in, show
+from workgate.domain.accounts import Environment
 from workgate.domain.oauth import ApplicationType, ConsentPolicy
 from workgate.domain.problems import Problem
 from workgate.server import Workgate
@@ -44,8 +45,7 @@ def create(
 ) -> None:
     """Register an application; its client_secret is shown this once."""
 
-    async def work(workgate: Workgate) -> dict[str, Any]:
-        environment = await environment_of(workgate, org, lane)
+    async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         if (public_key is None) != (key_user is None):
             raise Problem("--public-key and --key-user go together: a key speaks for a user")
         owner = None if key_user is None else await workgate.administration.user_named(environment, key_user)
@@ -79,7 +79,7 @@ def create(
                 raise
         return _with_secret(workgate, registered)
 
-    _show_registered(as_json, run(database, work))
+    _show_registered(as_json, run_in(org, lane, database, work))
 
 
 @commands.command("update")
@@ -119,16 +119,15 @@ def update(
     }
     times = {"refresh_absolute_seconds": refresh_absolute, "refresh_inactivity_seconds": refresh_inactivity}
 
-    async def work(workgate: Workgate) -> dict[str, Any]:
+    async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         fields: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
         fields |= {key: duration(text) for key, text in times.items() if text is not None}
         if logo is not None or no_logo:
             fields["logo"] = None if logo is None else logo.read_bytes()
-        environment = await environment_of(workgate, org, lane)
         changed = await workgate.registry.update(environment, client_id, ApplicationChanges(**fields), by=OPERATOR)
         return dict(to_builtins(descriptions.show_application(changed, workgate.clock.now())))
 
-    show(as_json, run(database, work), f"{client_id} is changed")
+    show(as_json, run_in(org, lane, database, work), f"{client_id} is changed")
 
 
 @commands.command("promote")
@@ -142,11 +141,10 @@ def promote(
 ) -> None:
     """Copy an application's definition to another lane, where it gets an ID and a secret of its own."""
 
-    async def work(workgate: Workgate) -> dict[str, Any]:
-        environment = await environment_of(workgate, org, lane)
+    async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         return _with_secret(workgate, await workgate.registry.promote(environment, client_id, to, by=OPERATOR))
 
-    _show_registered(as_json, run(database, work))
+    _show_registered(as_json, run_in(org, lane, database, work))
 
 
 @commands.command("connections")
@@ -161,13 +159,12 @@ def connections(
 ) -> None:
     """Say for whom an application may act."""
 
-    async def work(workgate: Workgate) -> dict[str, Any]:
-        environment = await environment_of(workgate, org, lane)
+    async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         count = await workgate.connections.count(environment, client_id, by=OPERATOR)
         page = await workgate.connections.of_application(environment, client_id, after=after, limit=limit, by=OPERATOR)
         return dict(to_builtins(descriptions.show_connections(count, page.connections, page.following)))
 
-    result = run(database, work)
+    result = run_in(org, lane, database, work)
     lines = [
         f"{row['username']:30} since {row['since']}  last used {row['last_used']}" for row in result["connections"]
     ]
@@ -180,12 +177,12 @@ def connections(
 def list_applications(org: Org, lane: Lane = "my", database: Database = None, as_json: AsJson = False) -> None:
     """List an environment's applications."""
 
-    async def work(workgate: Workgate) -> list[dict[str, Any]]:
-        found = await workgate.registry.applications(await environment_of(workgate, org, lane), by=OPERATOR)
+    async def work(workgate: Workgate, environment: Environment) -> list[dict[str, Any]]:
+        found = await workgate.registry.applications(environment, by=OPERATOR)
         now = workgate.clock.now()
         return [to_builtins(descriptions.show_application(application, now)) for application in found]
 
-    found = run(database, work)
+    found = run_in(org, lane, database, work)
     lines = [f"{row['client_id']}  {row['type']:8} {row['name']}" for row in found]
     show(as_json, {"applications": found}, "\n".join(lines) or "no applications")
 
@@ -200,13 +197,12 @@ def show_application(
 ) -> None:
     """Show an application."""
 
-    async def work(workgate: Workgate) -> dict[str, Any]:
-        environment = await environment_of(workgate, org, lane)
+    async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         application = await workgate.registry.application(environment, client_id, by=OPERATOR)
         shown = descriptions.show_application(application, workgate.clock.now(), environment.customer_id)
         return dict(to_builtins(shown))
 
-    result = run(database, work)
+    result = run_in(org, lane, database, work)
     show(as_json, result, "\n".join(f"{key:28} {value}" for key, value in result.items()))
 
 
@@ -220,10 +216,10 @@ def delete(
 ) -> None:
     """Delete an application: its codes, tokens and sessions end at once."""
 
-    async def work(workgate: Workgate) -> None:
-        await workgate.registry.delete(await environment_of(workgate, org, lane), client_id, by=OPERATOR)
+    async def work(workgate: Workgate, environment: Environment) -> None:
+        await workgate.registry.delete(environment, client_id, by=OPERATOR)
 
-    run(database, work)
+    run_in(org, lane, database, work)
     show(as_json, {"client_id": client_id, "deleted": True}, f"{client_id} is deleted")
 
 

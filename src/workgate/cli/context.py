@@ -82,6 +82,17 @@ def run(database: str | None, work: Callable[[Workgate], Coroutine[None, None, T
         fail(str(error))
 
 
+def run_in(
+    org: str, lane: str, database: str | None, work: Callable[[Workgate, Environment], Coroutine[None, None, T]]
+) -> T:
+    """Do some work in the environment that ``--org`` and ``--lane`` name; see ``run``."""
+
+    async def within(workgate: Workgate) -> T:
+        return await work(workgate, await environment_of(workgate, org, lane))
+
+    return run(database, within)
+
+
 def show(as_json: bool, result: dict[str, Any], text: str) -> None:
     """Print a command's result: the JSON object, or lines for a person."""
     print(json.dumps(result) if as_json else text)
