@@ -187,6 +187,12 @@ class Person:
         page = browser.http.get(SECOND_STEP, params={"way": way})
         return browser.http.post(SECOND_STEP, data={**form_fields(page.text, SECOND_STEP), "code": code})
 
+    def enter(self, code: str, way: str = "app") -> tuple[int, bool]:
+        """Sign in in a fresh browser with a code: the answer's status, and whether that was enough."""
+        browser = self.begin()
+        answer = self.show_code(browser, code, way)
+        return answer.status_code, is_signed_in(browser)
+
     def asked(self, browser: Browser) -> tuple[dict[str, Any], dict[str, str]]:
         """What the second step asks of a passkey, and the form that takes the answer."""
         page = browser.http.get(SECOND_STEP, params={"way": "passkey"})

@@ -14,6 +14,8 @@ from tests.database.cluster import Cluster
 from tests.database.fixtures import MakeCluster
 from tests.database.migrated import migrated
 
+from workgate.domain.audit import AuditEvent
+from workgate.domain.ids import RowId
 from workgate.storage.database import open_postgres
 from workgate.storage.schema import audit_events, authorizations, sessions, used_jwts
 from workgate.storage.sweeper import Sweeper
@@ -151,3 +153,24 @@ def test_a_large_change_goes_along_the_key(explained: Explained) -> None:
         assert len(windows) >= _ROWS // size - 2
         for plan in windows:
             along_the_key(plan, table, most=size)
+
+
+def test_a_persons_own_sessions_are_found_by_their_index(explained: Explained) -> None:
+    """Among many of the same user that belong to an application."""
+    stores = explained.stores
+    own = stores.database.own_sessions
+
+    def ask() -> None:
+        assert stores.run(own.sessions_of(stores.ann, now=at(1), before=None, limit=20)) == []
+        record = stores.record(AuditEvent.SESSIONS_ENDED)
+        assert not stores.run(own.end_others(stores.ann, RowId(1), record=record))
+
+    for _ in range(6):
+        ask()
+    explained.grow()
+    beginnings = ("SELECT sessions.row_id \n", "DELETE FROM sessions")
+    made = {beginning: len(explained.plans(beginning)) for beginning in beginnings}
+    ask()
+    for beginning, before in made.items():
+        (plan,) = explained.plans(beginning)[before:]
+        assert max(map(rows_read, nodes(plan))) == 0, json.dumps(plan, indent=1)

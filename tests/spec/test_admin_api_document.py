@@ -7,6 +7,7 @@ import jsonschema_rs
 import pytest
 from tests.admin_calls import caller, error
 from tests.browser import World
+from tests.central import share
 
 from workgate import __version__
 from workgate.web.api.errors import STATUS_OF_CODE, Code, ErrorBody
@@ -69,9 +70,11 @@ def test_errors() -> None:
 def test_answers(shared: World) -> None:
     http = caller(shared)
     there = {"client_id": shared.web.application.client_id, "user_id": shared.bob.user_id}
+    offered = share(shared, shared.stand_in.create_app(shared.globex, "Offered"), shared.globex).application.client_id
     for each in OPERATIONS:
         if each.method == "GET" and each.media_type == "application/json" and each.answer is not None:
-            answer = http.get(ADMIN_PATH + each.path.format(**{**EXAMPLE, **there}))
+            more = {"client_id": offered} if each.path.startswith("/offered-") else {}
+            answer = http.get(ADMIN_PATH + each.path.format(**{**EXAMPLE, **there, **more}))
             assert answer.status_code == each.status
             promised = {"$ref": f"#/components/schemas/{each.answer.__name__}", "components": DOCUMENT["components"]}
             jsonschema_rs.validate(promised, answer.json())

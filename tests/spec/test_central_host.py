@@ -210,7 +210,7 @@ def test_the_rest_of_the_central_host(shared: World, app: Registered, browser: C
     auth = (app.application.client_id, str(app.client_secret))
     for path in (TOKEN, REVOKE, INTROSPECT, "/integrations/oauth2/api/v1/jwt/exchange"):
         answer = browser.http.post(path, data=grant, auth=auth)
-        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+        assert (answer.status_code, answer.json()["error"]) == (404, "invalid_request")
         assert "Use the host of the organisation: https://domain.lane.example.com" in answer.json()["error_description"]
     metadata = browser.http.get("/.well-known/oauth-authorization-server")
     assert metadata.status_code == 404

@@ -239,6 +239,18 @@ def test_what_is_no_form(there: World, row: IdentityProvider, content: bytes, ki
     assert b"AAAA" not in answer.content
 
 
+@pytest.mark.spec("SECURITY", "24", "an address that brings SAML responses which prove nothing is limited")
+def test_too_many(there: World, row: IdentityProvider) -> None:
+    http = there.http()
+    assert {post(http, row, "AAAA").status_code for _ in range(30)} == {403}
+    there_and = trip(there, row)
+    document = IDP.signed(there_and.claims())
+    answer = there_and.post(document)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+    there.clock.advance(60)
+    assert there_and.back(document).status_code == 303
+
+
 def test_methods_and_addresses(there: World, row: IdentityProvider) -> None:
     http = there.http()
     base = f"/sso/saml/{row.provider_id}"

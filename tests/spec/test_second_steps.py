@@ -12,16 +12,14 @@ from tests.authenticators import (
     PASSKEY,
     SECOND_STEP,
     SECURITY,
-    App,
     Person,
     a_person,
     codes_in,
     is_signed_in,
 )
-from tests.browser import PASSWORD, Browser, World, a_world, at_once, authorize_params, form_fields, query_of
+from tests.browser import PASSWORD, World, a_world, at_once, authorize_params, form_fields, query_of
 
 from workgate.domain.audit import AuditEvent, AuditRecord
-from workgate.service.acting import OPERATOR, Acting
 
 LOGIN = "/attask/api/login"
 NO_CODE = "abcdef"
@@ -33,13 +31,6 @@ def events(world: World, person: Person) -> list[AuditRecord]:
     environment_id = person.environment.environment_id
     records = world.stand_in.run(world.stand_in.workgate.database.audit.latest(environment_id, 1000))
     return [record for record in records if record.actor == person.user.user_id]
-
-
-def enter(person: Person, code: str, way: str = "app") -> tuple[int, bool]:
-    """Sign in in a fresh browser with a code: the answer's status, and whether that was enough."""
-    browser = person.begin()
-    answer = person.show_code(browser, code, way)
-    return answer.status_code, is_signed_in(browser)
 
 
 @pytest.fixture(autouse=True)
@@ -66,12 +57,12 @@ def test_replayed_code(shared: World) -> None:
     ann = a_person(shared, "replayed")
     app = ann.set_up_app()
     # The code that set it up is used, too.
-    assert enter(ann, app.code(shared)) == (401, False)
+    assert ann.enter(app.code(shared)) == (401, False)
     shared.clock.advance(30)
-    assert enter(ann, app.code(shared)) == (303, True)
-    assert enter(ann, app.code(shared)) == (401, False)
+    assert ann.enter(app.code(shared)) == (303, True)
+    assert ann.enter(app.code(shared)) == (401, False)
     # One of an earlier step, not yet used, is no good either after a later one.
-    assert enter(ann, app.code(shared, -1)) == (401, False)
+    assert ann.enter(app.code(shared, -1)) == (401, False)
     assert "used before" in str(events(shared, ann)[0].reason)
 
 
@@ -94,7 +85,7 @@ def test_clock_drift(shared: World, steps: int, good: bool) -> None:
     ann = a_person(shared, f"drift {steps}")
     app = ann.set_up_app()
     shared.clock.advance(300)
-    assert enter(ann, app.code(shared, steps)) == ((303, True) if good else (401, False))
+    assert ann.enter(app.code(shared, steps)) == ((303, True) if good else (401, False))
 
 
 @pytest.mark.spec("ASVS 5.0", "6.3.1", "five wrong codes in a row lock the account, and the right one is refused then")
@@ -111,7 +102,7 @@ def test_guessed_codes(shared: World) -> None:
     # A browser that is signed in stays so.
     assert is_signed_in(ann.browser)
     shared.clock.advance(601)
-    assert enter(ann, app.code(shared)) == (303, True)
+    assert ann.enter(app.code(shared)) == (303, True)
 
 
 @pytest.mark.spec("ASVS 5.0", "6.3.1", "the right password between wrong codes does not begin the count anew")
@@ -119,12 +110,12 @@ def test_count_goes_on_over_passwords(shared: World) -> None:
     ann = a_person(shared, "counted on")
     app = ann.set_up_app()
     shared.clock.advance(30)
-    assert [enter(ann, NO_CODE)[0] for _ in range(4)] == [401] * 4
+    assert [ann.enter(NO_CODE)[0] for _ in range(4)] == [401] * 4
     assert ann.begin().http.cookies
-    assert enter(ann, NO_CODE, "recovery") == (401, False)
+    assert ann.enter(NO_CODE, "recovery") == (401, False)
     assert ann.fresh_browser().sign_in(ann.user.username).status_code == 401
     shared.clock.advance(601)
-    assert enter(ann, app.code(shared)) == (303, True)
+    assert ann.enter(app.code(shared)) == (303, True)
 
 
 @pytest.mark.spec("ASVS 5.0", "6.3.1", "many guesses at once are no more than the account may fail")
@@ -161,17 +152,17 @@ def test_recovery_codes(shared: World) -> None:
     assert len(set(app.recovery_codes)) == 10
     assert all(re.fullmatch(r"([0-9A-HJKMNP-TV-Z]{4}-){2}[0-9A-HJKMNP-TV-Z]{4}", code) for code in app.recovery_codes)
     first, second = app.recovery_codes[:2]
-    assert enter(ann, his.recovery_codes[0], "recovery") == (401, False)
-    assert enter(ann, first, "recovery") == (303, True)
-    assert enter(ann, first, "recovery") == (401, False)
+    assert ann.enter(his.recovery_codes[0], "recovery") == (401, False)
+    assert ann.enter(first, "recovery") == (303, True)
+    assert ann.enter(first, "recovery") == (401, False)
     typed = second.lower().replace("-", " ").replace("0", "o").replace("1", "l")
-    assert enter(ann, f" {typed} ", "recovery") == (303, True)
+    assert ann.enter(f" {typed} ", "recovery") == (303, True)
     assert "<strong>8 of 10</strong>" in ann.browser.http.get(SECURITY).text
     assert AuditEvent.RECOVERY_CODE_USED in [record.event for record in events(shared, ann)]
     # An app's code is none, and the other way round.
     shared.clock.advance(30)
-    assert enter(ann, app.recovery_codes[2]) == (401, False)
-    assert enter(ann, app.code(shared), "recovery") == (401, False)
+    assert ann.enter(app.recovery_codes[2]) == (401, False)
+    assert ann.enter(app.code(shared), "recovery") == (401, False)
 
 
 @pytest.mark.spec("ASVS 5.0", "6.5.2", "of many who use one recovery code at once one succeeds")
@@ -191,8 +182,8 @@ def test_new_recovery_codes(shared: World) -> None:
     page = ann.post(CODES, {})
     new = codes_in(page)
     assert (page.status_code, len(set(new) - set(old))) == (200, 10)
-    assert enter(ann, old[0], "recovery") == (401, False)
-    assert enter(ann, new[0], "recovery") == (303, True)
+    assert ann.enter(old[0], "recovery") == (401, False)
+    assert ann.enter(new[0], "recovery") == (303, True)
 
 
 @pytest.mark.spec(
@@ -205,19 +196,19 @@ def test_second_steps_and_keys() -> None:
         mint, now = world.stand_in.workgate.mint, world.clock.now()
         mint.ring = mint.ring.with_new_key(used_from=now, entropy=world.stand_in.workgate.entropy)
         world.clock.advance(30)
-        assert enter(ann, app.recovery_codes[0], "recovery") == (303, True)
-        assert enter(ann, app.code(world)) == (303, True)
+        assert ann.enter(app.recovery_codes[0], "recovery") == (303, True)
+        assert ann.enter(app.code(world)) == (303, True)
         mint.ring = mint.ring.without(1, world.clock.now())
         world.clock.advance(30)
-        assert enter(ann, app.code(world)) == (303, True)
+        assert ann.enter(app.code(world)) == (303, True)
         # Recovery codes are kept as digests under the key that is gone: none is left, and that is what is said.
-        assert enter(ann, app.recovery_codes[1], "recovery") == (401, False)
+        assert ann.enter(app.recovery_codes[1], "recovery") == (401, False)
         again = ann.begin()
         assert "way=recovery" not in again.http.get(SECOND_STEP).text
         world.clock.advance(30)
         ann.show_code(again, app.code(world))
         assert "None is left." in again.http.get(SECURITY).text
-        assert enter(bob, his.code(world)) == (401, False)
+        assert bob.enter(his.code(world)) == (401, False)
         assert "the app's secret cannot be read" in str(events(world, bob)[0].reason)
 
 
@@ -263,7 +254,7 @@ def test_settled_tickets(shared: World) -> None:
         assert "Please sign in once more" in answer.text
         assert not is_signed_in(browser)
     shared.clock.advance(30)
-    assert enter(ann, app.code(shared)) == (303, True)
+    assert ann.enter(app.code(shared)) == (303, True)
 
 
 @pytest.mark.spec("ASVS 5.0", "6.3.3", "before the second step no other page, endpoint or step is open")
@@ -359,61 +350,3 @@ def test_wrong_methods_and_types(shared: World) -> None:
     for odd in ("", "x", "AAAA", "é", "x" * 9000):
         stranger = shared.http()
         assert stranger.get(SECOND_STEP, headers=[(b"cookie", f"workgate_pending={odd}".encode())]).status_code == 403
-
-
-def test_an_administrator_resets(shared: World) -> None:
-    ann, admin = a_person(shared, "lost the phone"), a_person(shared, "resets", is_admin=True)
-    app = ann.set_up_app()
-    ann.set_up_passkey()
-    begun = ann.begin()
-    steps, by = shared.stand_in.workgate.second_steps, Acting(admin.user, "192.0.2.1")
-    assert shared.stand_in.run(steps.reset(shared.acme, ann.user, by=by))
-    assert not shared.stand_in.run(steps.reset(shared.acme, ann.user, by=OPERATOR))
-    # The sign-in that was under way owes nothing any more, and the password alone is enough.
-    assert begun.http.get(SECOND_STEP).status_code == 403
-    again = ann.fresh_browser()
-    assert again.sign_in(ann.user.username).headers["location"] == "/"
-    assert is_signed_in(ann.browser)
-    assert "It is off" in again.http.get(SECURITY).text
-    assert App(app.secret).code(shared)
-    shared.stand_in.sweep()
-    latest = shared.stand_in.run(shared.stand_in.workgate.database.audit.latest(shared.acme.environment_id, 50))
-    (record,) = [one for one in latest if one.event is AuditEvent.SECOND_FACTORS_RESET]
-    assert (record.actor, record.reason) == (admin.user.user_id, f"of user {ann.user.user_id}")
-
-
-def test_only_an_administrator_of_the_environment_resets(shared: World) -> None:
-    ann, bob = a_person(shared, "stays"), a_person(shared, "no administrator")
-    elsewhere = a_person(shared, "administers elsewhere", shared.globex, is_admin=True)
-    ann.set_up_app()
-    steps = shared.stand_in.workgate.second_steps
-    for somebody in (bob, elsewhere, ann):
-        with pytest.raises(Exception, match="only an administrator"):
-            shared.stand_in.run(steps.reset(shared.acme, ann.user, by=Acting(somebody.user, None)))
-    assert ann.begin().http.get(SECOND_STEP).status_code == 200
-
-
-def test_second_steps_are_of_one_environment(shared: World) -> None:
-    here = a_person(shared, "in both")
-    app = here.set_up_app()
-    there = a_person(shared, "in both", shared.globex)
-    assert is_signed_in(there.browser)
-    theirs = there.set_up_app()
-    shared.clock.advance(30)
-    assert enter(there, app.code(shared)) == (401, False)
-    assert enter(there, app.recovery_codes[0], "recovery") == (401, False)
-    assert enter(there, theirs.code(shared)) == (303, True)
-
-
-def test_a_ticket_of_another_environment(shared: World) -> None:
-    here, there = a_person(shared, "ticket here"), a_person(shared, "ticket there", shared.globex)
-    here.set_up_app()
-    app = there.set_up_app()
-    shared.clock.advance(30)
-    begun = here.begin()
-    cookie = "; ".join(f"{name}={value}" for name, value in begun.http.cookies.items())
-    stranger: Browser = there.fresh_browser()
-    assert stranger.http.get(SECOND_STEP, headers={"Cookie": cookie}).status_code == 403
-    form = form_fields(begun.http.get(SECOND_STEP).text, SECOND_STEP)
-    posted = stranger.http.post(SECOND_STEP, data={**form, "code": app.code(shared)}, headers={"Cookie": cookie})
-    assert posted.status_code == 403

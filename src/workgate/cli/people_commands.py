@@ -70,9 +70,6 @@ def change(
     sso_only: Annotated[bool | None, typer.Option("--sso-only/--no-sso-only", help="No password works.")] = None,
     unlock: Annotated[bool, typer.Option("--unlock", help="Forget wrong passwords.")] = False,
     end_sessions: Annotated[bool, typer.Option("--end-sessions", help="End all sessions.")] = False,
-    reset_second_steps: Annotated[
-        bool, typer.Option("--reset-second-steps", help="Remove passkeys, authenticator apps and recovery codes.")
-    ] = False,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +83,7 @@ def change(
         is_active=active,
         sso_only=sso_only,
     )
-    if changes == PersonChanges() and not (unlock or end_sessions or reset_second_steps):
+    if changes == PersonChanges() and not (unlock or end_sessions):
         fail("name at least one thing to change")
 
     async def work(workgate: Workgate) -> dict[str, Any]:
@@ -97,8 +94,6 @@ def change(
             await people.unlock(environment, user.user_id, by=OPERATOR)
         if end_sessions:
             await people.end_sessions(environment, user.user_id, by=OPERATOR)
-        if reset_second_steps:
-            await workgate.second_steps.reset(environment, user, by=OPERATOR)
         return _shown(workgate, await people.person(environment, user.user_id, by=OPERATOR))
 
     changed = run(database, work)

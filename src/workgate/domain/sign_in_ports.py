@@ -72,8 +72,8 @@ class PasswordStore(Protocol):
             record: of the change, written with it.
         """
 
-    async def users_with_email(self, environment_id: EnvironmentId, email: str, limit: int) -> Sequence[User]:
-        """Find users by their e-mail address, written like that or in lower case."""
+    async def users_with_email(self, environment_id: EnvironmentId, email: str, limit: int) -> Sequence[ObjectId]:
+        """Find the IDs of users by their e-mail address, written like that or in lower case."""
 
 
 class LinkStore(Protocol):

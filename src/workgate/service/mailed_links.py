@@ -256,8 +256,8 @@ class MailedLinks:
             return [account]
         if not is_usable(typed):
             return []
-        users = await self._passwords.users_with_email(environment_id, typed, _MOST_WITH_ONE_ADDRESS)
-        found = [await self._users.account(environment_id, user.user_id) for user in users]
+        ids = await self._passwords.users_with_email(environment_id, typed, _MOST_WITH_ONE_ADDRESS)
+        found = [await self._users.account(environment_id, user_id) for user_id in ids]
         return [account for account in found if account is not None]
 
     async def _make(

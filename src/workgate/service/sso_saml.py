@@ -31,6 +31,8 @@ from workgate.signin.xmlsec import KeyUnknown
 
 _LONGEST_ATTRIBUTE = 255
 _PAIRS_A_MINUTE = 5
+_FAILURES_A_MINUTE = 30
+"""Of one address: a response that proves nothing may cost a process to find out."""
 
 
 class SamlProtocol:
@@ -62,6 +64,7 @@ class SamlProtocol:
         self._clock = clock
         self._entropy = entropy
         self._pairs = FailureLimit(_PAIRS_A_MINUTE)
+        self._failures = FailureLimit(_FAILURES_A_MINUTE)
         self._looks = FailureLimit(1)
         # Newer metadata of providers, and what it is newer than.
         self._newer: dict[tuple[int, int], tuple[str, IdentityProviderMetadata]] = {}
@@ -105,6 +108,14 @@ class SamlProtocol:
     def metadata(self, provider: IdentityProvider, *, origin: str) -> bytes:
         """Write what the provider must know of us."""
         return write_metadata(_own(provider, _settings(provider), origin))
+
+    def wait(self, address: str) -> int | None:
+        """How many seconds an address has to wait that lately brought too much which proved nothing; None: none."""
+        return self._failures.wait(address, self._clock.now())
+
+    def failed(self, address: str) -> None:
+        """Count something that proved nothing."""
+        self._failures.failed(address, self._clock.now())
 
     async def response(self, provider: IdentityProvider, field: str, *, origin: str) -> Response:
         """Read the form field ``SAMLResponse``, which tells what it answers and proves nothing yet.

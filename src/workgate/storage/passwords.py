@@ -9,7 +9,6 @@ from workgate.domain.accounts import User
 from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId, Milliseconds, ObjectId, RowId
 from workgate.domain.signing_in import Account
-from workgate.storage.accounts import USER_COLUMNS, user_from
 from workgate.storage.audit import append_record, record_values
 from workgate.storage.engine import Change, Engine, given
 from workgate.storage.mailed_links import of_user
@@ -64,11 +63,9 @@ class SqlPasswordStore:
         self._forget = engine.prepare(delete(table).where(_of_user, table.c.set_at.not_in(kept)))
         self._record = engine.prepare(append_record())
         spellings = users.c.email.in_([given(users.c.email), given(users.c.email, "lower_case")])
+        # Nothing but what the index holds: else an engine that does not know how full the table is walks all of it.
         in_environment = users.c.environment_id == given(users.c.environment_id)
-        # First by their keys, which the index holds: else SQLite walks the whole environment.
-        keys = select(users.c.user_id).where(in_environment, spellings)
-        found = select(*USER_COLUMNS).where(in_environment, users.c.user_id.in_(keys))
-        self._by_email = engine.prepare(found.order_by(users.c.user_id).limit(limit))
+        self._by_email = engine.prepare(select(users.c.user_id).where(in_environment, spellings))
 
     async def history(self, environment_id: EnvironmentId, user_id: ObjectId, limit: int) -> Sequence[str]:
         """Give hashes of former passwords; see the port."""
@@ -100,10 +97,10 @@ class SqlPasswordStore:
         ]
         return await self._engine.apply(Change(tuple(steps), before=((self._lock, key),))) is not None
 
-    async def users_with_email(self, environment_id: EnvironmentId, email: str, limit: int) -> Sequence[User]:
+    async def users_with_email(self, environment_id: EnvironmentId, email: str, limit: int) -> Sequence[ObjectId]:
         """Find users by e-mail address; see the port."""
-        values = {"environment_id": environment_id, "email": email, "lower_case": email.lower(), "limit": limit}
-        return [user_from(row) for row in await self._engine.fetch(self._by_email, values)]
+        values = {"environment_id": environment_id, "email": email, "lower_case": email.lower()}
+        return sorted(row[0] for row in await self._engine.fetch(self._by_email, values))[:limit]
 
 
 def _key(user: User) -> dict[str, object]:

@@ -214,6 +214,7 @@ sessions = _table(
         "environment_id",
         "user_id",
         "client_id",
+        "user_epoch",
         "row_id",
         sqlite_where=Column("client_id").is_(None),
         postgresql_where=Column("client_id").is_(None),

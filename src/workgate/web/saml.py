@@ -64,6 +64,9 @@ class SamlPages:
         provider = await self._provider(request, visitor)
         if provider is None:
             return self._answers.no_such_provider(request, visitor)
+        retry_after = self._saml.wait(visitor.address)
+        if retry_after is not None:
+            return self._answers.limited(request, visitor, retry_after)
         try:
             response = await self._saml.response(provider, await _saml_response(request), origin=visitor.issuer)
             begun = await self._sso.expected(visitor.environment, provider, response.in_response_to)
@@ -73,6 +76,7 @@ class SamlPages:
             if not await self._sso.hold(begun, vouched):
                 raise NotVouched("the request was answered before")
         except NotVouched as error:
+            self._saml.failed(visitor.address)
             arrival = self._browsers.arrival(request, visitor)
             return self._answers.refused(request, visitor, arrival, provider, str(error))
         path = FINISH_PATH.format(provider_id=provider.provider_id)

@@ -31,7 +31,7 @@ def _columns() -> None:
     op.create_index(
         "ix_sessions_person",
         "sessions",
-        ["environment_id", "user_id", "client_id", "row_id"],
+        ["environment_id", "user_id", "client_id", "user_epoch", "row_id"],
         unique=False,
         sqlite_where=sa.text("client_id IS NULL"),
         postgresql_where=sa.text("client_id IS NULL"),
