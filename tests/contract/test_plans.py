@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pytest
@@ -46,6 +47,7 @@ class Explained:
     name: str
     stores: Stores
     keeps_plans: bool
+    marks: Iterator[int] = field(default_factory=count)
 
     def grow(self) -> None:
         """Repeat the last row of each table many times, under higher keys."""
@@ -55,6 +57,10 @@ class Explained:
 
     def plans(self, beginning: str) -> list[Node]:
         """How the statements that begin so were carried out, in turn: each one's uppermost node."""
+        # What was written before this line has then been read.
+        mark = f"mark {next(self.marks)} of the test"
+        self.cluster.sql(f"DO $$ BEGIN RAISE LOG '{mark}'; END $$", self.name)
+        self.cluster.running.wait_for_line(f"LOG:  {mark}")
         found = (
             json.loads(text.replace("\t", "")) for text in _EXPLANATION.findall("".join(self.cluster.running.lines))
         )
@@ -131,10 +137,10 @@ def test_a_copy_reads_along_the_key(explained: Explained) -> None:
     engine, size = explained.stores.database.engine, 5000
     explained.grow()
 
-    async def count() -> int:
+    async def counted() -> int:
         return sum([len(rows) async for rows in rows_in_windows(engine, authorizations, size=size)])
 
-    assert explained.stores.run(count()) == _ROWS + 1
+    assert explained.stores.run(counted()) == _ROWS + 1
     reads = explained.plans("SELECT authorizations.environment_id, authorizations.authorization_id, ")
     assert len(reads) >= _ROWS // size
     for plan in reads:

@@ -92,7 +92,7 @@ def test_the_whole_flow_by_keyboard(page: Page, site: Site) -> None:
 def test_the_tab_stops_of_signing_in(page: Page, site: Site) -> None:
     connect(page, site)
     expect(page.get_by_role("button", name="Show password")).to_be_visible()
-    check_stops(page, "User name", "Password", "Show password", "Sign in", "Italiano")
+    check_stops(page, "User name", "Password", "Show password", "Sign in", "Forgotten your password?", "Italiano")
 
 
 @pytest.mark.parametrize("width", [1200, 360])
@@ -127,5 +127,5 @@ def test_the_tab_stops_of_the_start_page(page: Page, site: Site) -> None:
     sign_in(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("You are signed in")
     own = ("Connected apps", "Your password", "Two-step sign-in", "Where you are signed in")
-    setup = ("OAuth2 applications", "People", "Sign-in rules", "Audit log")
+    setup = ("OAuth2 applications", "People", "Sign-in rules", "SSO providers", "Audit log")
     check_stops(page, *own, *setup, "Sign out", "Italiano")
