@@ -117,11 +117,11 @@ def test_create_copy_use_rotate_and_delete(site: Site, open_page: OpenPage) -> N
     old = page.locator(".row").last
     old.get_by_label("Note").fill("old, being replaced")
     old.get_by_label("Note").press("Enter")
-    expect(page.get_by_role("status")).to_have_text("The note is saved.")
+    expect(page.locator("p.done")).to_have_text("The note is saved.")
     expect(page.locator(".row").last.get_by_label("Note")).to_have_value("old, being replaced")
     page.locator(".row").last.get_by_role("link", name="Delete this secret").click()
     page.get_by_role("button", name="Delete the secret").click()
-    expect(page.get_by_role("status")).to_have_text("The secret was deleted.")
+    expect(page.locator("p.done")).to_have_text("The secret was deleted.")
 
     refresh = ("grant_type=refresh_token", f"refresh_token={tokens['refresh_token']}")
     assert curl(site, TOKEN_PATH, *refresh, user=f"{client_id}:{first}")[0] == 401

@@ -236,8 +236,11 @@ class SigningIn:
             StoreUnavailable: nothing was counted.
         """
         rules = await self._rules.rules(arrival.environment.environment_id)
+        refused = self._refused(
+            arrival, account, reason
+        )  # first, so that its record is in the commit that is waited for
         await self._count(arrival, username, account.user if account else None, rules.passwords)
-        return self._refused(arrival, account, reason)
+        return refused
 
     async def _check_password(self, arrival: Arrival, username: str, password: str, origin: SessionOrigin) -> SignIn:
         environment_id = arrival.environment.environment_id
