@@ -35,7 +35,7 @@ _DATA = re.compile(
     r"|Nightly export|Planwell|Boards|Widetools|widetools|acme|acmee|Plans your week around your projects\."
     r"|Planwell's makers|makers@planwell\.example"
     r"|Nightly export|Office laptop|A key on my key ring, whose name shows where lines break|Strict Inc\."
-    r"|Globex|Globex login( that makes users)?|Nora|Nilsson|Everybody|Project managers|On call"
+    r"|Tess Tester|tess-\d+|Login of Globex South, which is closed|Globex|Globex login( that makes users)?|Nora|Nilsson|Everybody|Project managers|On call"
     r"|Corporate login|Campus login|Gone Away|newcomer [0-9a-f]{6}|Linus|Nils|auth0\|[0-9a-z-]+"
     r"|Wilhelmina-Alexandra von und zu Hohenstein-Wittelsbach|[a-z.]+@[a-z.]+"
     r"|Cat Cooper|cat|\(ann\)|21 settembre 2026, ore \d\d:\d\d(:\d\d)? UTC"

@@ -164,8 +164,9 @@ def set_pending_ticket(request: Request, response: Response, ticket: str) -> Non
 
 
 def forget_pending_ticket(request: Request, response: Response) -> None:
-    """Take it back: the sign-in is complete, or given up."""
-    response.delete_cookie(_pending_cookie(request), secure=_secure(request), httponly=True, samesite="lax")
+    """Take it back, if it holds one: the sign-in is complete, or given up."""
+    if pending_ticket(request):
+        response.delete_cookie(_pending_cookie(request), secure=_secure(request), httponly=True, samesite="lax")
 
 
 def _set_cookie(request: Request, response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
