@@ -236,9 +236,8 @@ class SigningIn:
             StoreUnavailable: nothing was counted.
         """
         rules = await self._rules.rules(arrival.environment.environment_id)
-        refused = self._refused(
-            arrival, account, reason
-        )  # first, so that its record is in the commit that is waited for
+        # The record comes first: so it is in the commit that the count waits for.
+        refused = self._refused(arrival, account, reason)
         await self._count(arrival, username, account.user if account else None, rules.passwords)
         return refused
 
@@ -248,16 +247,20 @@ class SigningIn:
         correct = await self._passwords.verify(account.password_hash if account else None, password)
         rules = await self._rules.rules(environment_id)
         if account is None:
-            return await self.failed(arrival, username, None, "no user has this user name")
-        reason = why_locked(account, self._clock.now()) or (None if correct else "wrong password")
-        reason = reason or why_no_password(rules, account)
-        if reason is None:
-            outcome = await self._go_on(arrival, account, rules, FirstStep.PASSWORD, frozenset(), origin)
-        else:
+            outcome: SignIn = self._refused(arrival, None, "no user has this user name")
+        elif (reason := self._why_refused(account, rules, correct=correct)) is not None:
             outcome = self._refused(arrival, account, reason)
+        else:
+            outcome = await self._go_on(arrival, account, rules, FirstStep.PASSWORD, frozenset(), origin)
         if isinstance(outcome, SignInRefused):
-            await self._count(arrival, username, None if correct else account.user, rules.passwords)
+            # Whoever it was, and if it was nobody: one way, so that time does not tell.
+            guessed = account.user if account is not None and not correct else None
+            await self._count(arrival, username, guessed, rules.passwords)
         return outcome
+
+    def _why_refused(self, account: Account, rules: SignInRules, *, correct: bool) -> str | None:
+        reason = why_locked(account, self._clock.now()) or (None if correct else "wrong password")
+        return reason or why_no_password(rules, account)
 
     async def _go_on(
         self,

@@ -31,14 +31,25 @@ def given(column: Column[Any], name: str | None = None) -> BindParameter[Any]:
 
 
 class Prepared:
-    """A SQLAlchemy Core statement compiled once, to be executed on the raw driver.
+    """A SQLAlchemy Core statement compiled once, when it is first needed, to be executed on the raw driver.
 
     ``names`` are the parameters that are given at each call, ``columns`` what it returns, if it does.
     """
 
-    __slots__ = ("_fixed", "_names", "_pick", "columns", "names", "returns_rows", "sql")
+    __slots__ = ("_dialect", "_fixed", "_names", "_pick", "_statement", "columns", "names", "returns_rows", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        self._statement = statement
+        self._dialect = dialect
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the attribute is
+        """Compile: Python asks here for what is not there yet. So no start waits for what it does not use."""
+        if name not in self.__slots__:
+            raise AttributeError(name)
+        self._compile(self._statement, self._dialect)
+        return getattr(self, name)
+
+    def _compile(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
         self._names: tuple[str, ...] = tuple(getattr(compiled, "positiontup", None) or ())
