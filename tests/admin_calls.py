@@ -6,7 +6,7 @@ import httpx
 
 from tests.browser import PASSWORD, REDIRECT_URI, World
 from workgate.domain.accounts import Environment
-from workgate.web.api.routes import ADMIN_PATH
+from workgate.web.api import ADMIN_PATH
 
 APPLICATIONS = f"{ADMIN_PATH}/applications"
 AUDIT = f"{ADMIN_PATH}/audit"

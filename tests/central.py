@@ -63,7 +63,7 @@ def central(world: World, lane: str = "my", host: str = "oauth.{lane}.localhost:
 
 def share(world: World, app: Registered, environment: Environment | None = None, *, shared: bool = True) -> Registered:
     """Have the operator let every organisation install an application, or no longer."""
-    service = world.stand_in.workgate.central
+    service = world.stand_in.workgate.services.central
     where, client_id = environment or world.acme, app.application.client_id
     world.stand_in.run(service.set_central(where, client_id, central=shared, by=OPERATOR))
     return app
@@ -71,14 +71,14 @@ def share(world: World, app: Registered, environment: Environment | None = None,
 
 def install(world: World, app: Registered, environment: Environment | None = None) -> Registered:
     """Have it installed, by default in globex."""
-    service = world.stand_in.workgate.central
+    service = world.stand_in.workgate.services.central
     world.stand_in.run(service.install(environment or world.globex, app.application.client_id, by=OPERATOR))
     return app
 
 
 def uninstall(world: World, app: Registered, environment: Environment | None = None) -> None:
     """Have it uninstalled."""
-    service = world.stand_in.workgate.central
+    service = world.stand_in.workgate.services.central
     world.stand_in.run(service.uninstall(environment or world.globex, app.application.client_id, by=OPERATOR))
 
 

@@ -202,11 +202,11 @@ def installed(folder: Path, **app: Any) -> dict[str, Registered]:
     """
 
     async def work(opened: Workgate) -> dict[str, Registered]:
-        (acme,) = await opened.administration.create_environments("acme", ["my"], name="Acme")
-        await opened.administration.create_user(acme, "ann", password=PASSWORD)
+        (acme,) = await opened.services.administration.create_environments("acme", ["my"], name="Acme")
+        await opened.services.administration.create_user(acme, "ann", password=PASSWORD)
         kinds = {kind: ApplicationType(kind) for kind in ("web", "spa")}
         return {
-            name: await opened.registry.register(
+            name: await opened.services.registry.register(
                 acme, NewApplication(name=name, type=kind, redirect_uris=[REDIRECT_URI], **app), by=OPERATOR
             )
             for name, kind in kinds.items()

@@ -54,9 +54,14 @@ LAYERS: dict[str, Unit] = {
     "testing": Unit(imports=ANYTHING, but_not=("cli",), clock=True),
     # 6
     "server": Unit(imports=ANYTHING, but_not=("cli", "testing", "client"), clock=True),
-    # Its parts: what is opened, the services that are made of it, and what the endpoints are made of.
+    # Its parts: what is opened, the services that are made of it, and what endpoints and pages are made of.
+    "endpoint_assembly": Unit(
+        imports=ANYTHING, but_not=("cli", "testing", "client", "server", "assembly", "web_assembly")
+    ),
     "web_assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server")),
-    "assembly": Unit(imports=ANYTHING, but_not=("cli", "testing", "client", "server", "web", "web_assembly")),
+    "assembly": Unit(
+        imports=ANYTHING, but_not=("cli", "testing", "client", "server", "web", "web_assembly", "endpoint_assembly")
+    ),
     "opening": Unit(
         imports=ANYTHING,
         but_not=("cli", "testing", "client", "server", "assembly", "web", "web_assembly"),

@@ -3,8 +3,10 @@
 It decides nothing; it spares the hot endpoints a framework's request object.
 """
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +19,7 @@ SESSION_COOKIE = "workgate_session"
 SECURE_SESSION_COOKIE = "__Host-workgate_session"
 
 Headers = Iterable[tuple[bytes, bytes]]
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Front:
@@ -27,27 +30,61 @@ class Front:
     Args:
         exact: endpoints by path.
         below: endpoints by what all their paths begin with.
-        site: everything else, the lifespan too.
+        site: everything else.
+        lifespan: what runs while requests are served.
     """
 
-    def __init__(self, exact: Mapping[str, ASGIApp], *, below: Mapping[str, ASGIApp], site: ASGIApp) -> None:
+    def __init__(
+        self, exact: Mapping[str, ASGIApp], *, below: Mapping[str, ASGIApp], site: ASGIApp, lifespan: Lifespan
+    ) -> None:
         self._exact = exact
         self._below = tuple(below.items())
         self._site = site
+        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        app = self._site
+        """Serve one request, or begin and end with the server."""
         if scope["type"] == "http":
             path = scope["path"]
             app = self._exact.get(path) or self._under(path)
-        await app(scope, receive, send)
+            await app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await receive()
+            async with self._lifespan():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+            await send({"type": "lifespan.shutdown.complete"})
 
     def _under(self, path: str) -> ASGIApp:
         for prefix, app in self._below:
             if path.startswith(prefix):
                 return app
         return self._site
+
+
+class Later:
+    """An application that is made when it is first asked for, or by ``load`` before that; requests wait for it.
+
+    It is made on a thread, so that others are served meanwhile.
+
+    Args:
+        make: makes it.
+    """
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._loading: asyncio.Future[ASGIApp] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        app = await self.load()
+        await app(scope, receive, send)
+
+    async def load(self) -> ASGIApp:
+        """Have it made, unless it is. Raises what making it raised, each time."""
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(asyncio.to_thread(self._make))
+        return await asyncio.shield(self._loading)
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int = LARGEST_BODY) -> bytes | None:

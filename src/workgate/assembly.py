@@ -1,14 +1,9 @@
 """Puts the services together, out of what an opened installation holds."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from workgate.domain.ids import Clock, Entropy
-from workgate.domain.link_origins import LinkOrigins
-from workgate.domain.sign_in_ports import Mailer
 from workgate.domain.sso import ProviderKind
 from workgate.opening import Opened
-from workgate.ops.settings import Settings
 from workgate.service.application_keys import ApplicationKeys
 from workgate.service.applications import Registry
 from workgate.service.audit_queries import AuditQueries
@@ -19,7 +14,6 @@ from workgate.service.federations import Federations
 from workgate.service.identity_providers import IdentityProviders
 from workgate.service.mailed_links import MailedLinks
 from workgate.service.once import Questions
-from workgate.service.outbox import Outbox
 from workgate.service.passwords import PasswordDesk
 from workgate.service.people import People
 from workgate.service.provider_secrets import ProviderSecrets
@@ -35,21 +29,31 @@ from workgate.signin.saml import Saml, is_installed
 from workgate.signin.xmlsec import XmlSec
 
 
-class Services(Opened):
-    """An opened installation with what administrators do in it, from wherever: the command line, pages, admin API."""
+class Services:
+    """What administrators and people do in an installation, from wherever: the command line, pages, admin API.
 
-    def __init__(self, settings: Settings, *, clock: Clock, entropy: Entropy) -> None:
-        super().__init__(settings, clock=clock, entropy=entropy)
+    Args:
+        opened: the installation.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
         self._add_applications()
         self._add_people()
         self._add_identity_providers()
 
+    def close(self) -> None:
+        """Let go of what they hold besides the installation."""
+        if self.saml is not None:
+            self.saml.close()
+
     def _add_applications(self) -> None:
-        database, audit, ids, clock, entropy = self.database, self.audit, self.ids, self.clock, self.entropy
+        opened, database, audit = self.opened, self.opened.database, self.opened.audit
+        ids, clock, entropy = opened.ids, opened.clock, opened.entropy
         self.administration = Administration(
             environments=database.environments,
             users=database.users,
-            passwords=self.passwords,
+            passwords=opened.passwords,
             ids=ids,
             clock=clock,
             entropy=entropy,
@@ -62,7 +66,7 @@ class Services(Opened):
             ids=ids,
             clock=clock,
             entropy=entropy,
-            at_most=self.settings.applications_per_environment,
+            at_most=opened.settings.applications_per_environment,
         )
         self.application_keys = ApplicationKeys(
             registry=self.registry, keys=database.keys, audit=audit, ids=ids, clock=clock
@@ -84,15 +88,15 @@ class Services(Opened):
         self.audit_queries = AuditQueries(database.audit)
 
     def _add_people(self) -> None:
-        database, audit, ids, clock, entropy = self.database, self.audit, self.ids, self.clock, self.entropy
+        opened, database, audit = self.opened, self.opened.database, self.opened.audit
+        ids, clock, entropy = opened.ids, opened.clock, opened.entropy
         self.people = People(people=database.people, users=database.users, audit=audit, clock=clock, entropy=entropy)
         self.sign_in = SignInAdministration(rules=database.sign_in_rules, states=database.provider_states, audit=audit)
-        self.outbox = Outbox(_mailer(self))
         self.password_desk = PasswordDesk(
             users=database.users,
             store=database.passwords,
             rules=database.sign_in_rules,
-            passwords=self.passwords,
+            passwords=opened.passwords,
             common=CommonPasswords(),
             clock=clock,
             audit=audit,
@@ -103,9 +107,9 @@ class Services(Opened):
             passwords=database.passwords,
             rules=database.sign_in_rules,
             desk=self.password_desk,
-            outbox=self.outbox,
-            origins=_link_origins(self.settings),
-            mint=self.mint,
+            outbox=opened.outbox,
+            origins=opened.link_origins,
+            mint=opened.mint,
             ids=ids,
             clock=clock,
             entropy=entropy,
@@ -114,8 +118,8 @@ class Services(Opened):
         self.second_steps = SecondSteps(
             factors=database.second_factors,
             rules=database.sign_in_rules,
-            questions=Questions(mint=self.mint, clock=clock, entropy=entropy),
-            mint=self.mint,
+            questions=Questions(mint=opened.mint, clock=clock, entropy=entropy),
+            mint=opened.mint,
             ids=ids,
             clock=clock,
             entropy=entropy,
@@ -123,14 +127,15 @@ class Services(Opened):
         )
 
     def _add_identity_providers(self) -> None:
-        database, audit, ids, clock, entropy = self.database, self.audit, self.ids, self.clock, self.entropy
+        opened, database, audit = self.opened, self.opened.database, self.opened.audit
+        ids, clock, entropy = opened.ids, opened.clock, opened.entropy
         self.federations = Federations(
             federated=database.federated_users, users=database.users, clock=clock, entropy=entropy, audit=audit
         )
-        secrets = self.provider_secrets = ProviderSecrets(mint=self.mint, clock=clock, entropy=entropy)
-        fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=self.settings.sso_private_addresses))
+        secrets = self.provider_secrets = ProviderSecrets(mint=opened.mint, clock=clock, entropy=entropy)
+        fetcher = Fetcher(FetchPolicy(insecure_http_and_private_addresses=opened.settings.sso_private_addresses))
         self.oidc = OidcProtocol(client=OidcClient(fetcher), secrets=secrets, clock=clock)
-        self.saml = _saml(self, secrets, fetcher)
+        self.saml = _saml(opened, secrets, fetcher)
         self.protocols: Mapping[ProviderKind, ProviderProtocol] = {ProviderKind.OIDC: self.oidc}
         if self.saml is not None:
             self.protocols = {**self.protocols, ProviderKind.SAML: self.saml}
@@ -158,28 +163,3 @@ def _saml(opened: Opened, secrets: ProviderSecrets, fetcher: Fetcher) -> SamlPro
         clock=opened.clock,
         entropy=opened.entropy,
     )
-
-
-def _mailer(opened: Opened) -> Mailer | None:
-    """How mail leaves, as the settings say; None: not at all."""
-    settings = opened.settings
-    if settings.smtp_url is not None and settings.mail_folder is not None:
-        raise ValueError("smtp_url and mail_folder are both set: mail goes one way only")
-    if settings.smtp_url is None and settings.mail_folder is None:
-        return None
-    # Who sends no mail need not wait for what that takes.
-    from workgate.signin import mail  # noqa: PLC0415
-
-    sender = mail.parse_sender(settings.mail_from)
-    if settings.mail_folder is not None:
-        return mail.FolderMailer(Path(settings.mail_folder), sender, clock=opened.clock, entropy=opened.entropy)
-    server = mail.parse_smtp_url(settings.smtp_url or "")
-    return mail.SmtpMailer(server, sender, clock=opened.clock, entropy=opened.entropy)
-
-
-def _link_origins(settings: Settings) -> LinkOrigins:
-    origins = LinkOrigins(settings.base_domains, settings.mail_origin)
-    fault = origins.fault
-    if fault is not None:
-        raise ValueError(fault)
-    return origins

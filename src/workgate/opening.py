@@ -1,4 +1,4 @@
-"""Opening an installation: its key ring, its database, and what every service is made of."""
+"""Opening an installation: its key ring, its database, its way out for mail, and what every service is made of."""
 
 import time
 from dataclasses import dataclass
@@ -8,9 +8,12 @@ from pathlib import Path
 from workgate.crypto.keys import KeyRing, KeyRingError, parse_key_ring
 from workgate.crypto.tokens import Mint
 from workgate.domain.ids import Clock, Entropy, Milliseconds, RowIds
+from workgate.domain.link_origins import LinkOrigins
+from workgate.domain.sign_in_ports import Mailer
 from workgate.ops.audit import AuditLog
 from workgate.ops.settings import Settings
 from workgate.service.health import Health, WatchedClock
+from workgate.service.outbox import Outbox
 from workgate.signin.password import Passwords
 from workgate.storage.database import Database, open_embedded, open_postgres
 from workgate.storage.keyfile import KeyFile
@@ -92,3 +95,29 @@ class Opened:
         self.passwords = Passwords()
         self.audit = AuditLog(self.database.audit, self.ids, clock, entropy)
         self.health = Health(clock, self.database.installation)
+        self.outbox = Outbox(_mailer(settings, clock, entropy))
+        self.link_origins = _link_origins(settings)
+
+
+def _mailer(settings: Settings, clock: Clock, entropy: Entropy) -> Mailer | None:
+    """How mail leaves, as the settings say; None: not at all."""
+    if settings.smtp_url is not None and settings.mail_folder is not None:
+        raise ValueError("smtp_url and mail_folder are both set: mail goes one way only")
+    if settings.smtp_url is None and settings.mail_folder is None:
+        return None
+    # Who sends no mail need not wait for what that takes.
+    from workgate.signin import mail  # noqa: PLC0415
+
+    sender = mail.parse_sender(settings.mail_from)
+    if settings.mail_folder is not None:
+        return mail.FolderMailer(Path(settings.mail_folder), sender, clock=clock, entropy=entropy)
+    server = mail.parse_smtp_url(settings.smtp_url or "")
+    return mail.SmtpMailer(server, sender, clock=clock, entropy=entropy)
+
+
+def _link_origins(settings: Settings) -> LinkOrigins:
+    origins = LinkOrigins(settings.base_domains, settings.mail_origin)
+    fault = origins.fault
+    if fault is not None:
+        raise ValueError(fault)
+    return origins

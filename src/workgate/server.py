@@ -2,50 +2,67 @@
 
 import asyncio
 import contextlib
+import gc
+import importlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from workgate.asgi import LARGEST_BODY, Front
-from workgate.assembly import Services
+from workgate.asgi import LARGEST_BODY, Front, Later
 from workgate.attask.handlers import AttaskApp
 from workgate.crypto.keys import KeyRingError
 from workgate.domain.ids import Clock, Entropy
 from workgate.domain.ports import StoreUnavailable
+from workgate.endpoint_assembly import endpoint_parts
 from workgate.http11 import Patience
+from workgate.opening import Opened
 from workgate.ops.settings import Settings
 from workgate.ops.telemetry import described, log_refusal
 from workgate.service.leases import Lease
 from workgate.serving import Server
 from workgate.storage.database import require_schema
-from workgate.web.api.app import AdminApi
-from workgate.web.api.routes import ADMIN_PATH
-from workgate.web.app import web_app
+from workgate.web.api import ADMIN_PATH
 from workgate.web.cross_origin import METHODS_OF_API, METHODS_OF_PAGES, CrossOrigin
+from workgate.web.endpoints import EndpointParts, client_endpoints
 from workgate.web.health import LIVE_PATH, READY_PATH, ReadyEndpoint, live
-from workgate.web_assembly import admin_services, web_parts
+
+if TYPE_CHECKING:
+    from workgate.assembly import Services
 
 _UPKEEP_SECONDS = 1.0
 _MAIL_SECONDS = 3.0
 
 
-class Workgate(Services):
-    """An installation with its services, which can be served; see ``Opened`` for the arguments."""
+class Workgate(Opened):
+    """An installation that can be administered and served; see ``Opened`` for the arguments."""
 
     def __init__(self, settings: Settings, *, clock: Clock, entropy: Entropy = os.urandom) -> None:
         super().__init__(settings, clock=clock, entropy=entropy)
         self.lease = Lease(self.database.leases, name="clean-up", holder=entropy(16).hex(), clock=clock)
         self._clock_settled = True
+        self._services: Services | None = None
+        self._making_services = threading.Lock()
+
+    @property
+    def services(self) -> "Services":
+        """What people do in it; loaded when it is first needed, so that programs are answered before that."""
+        with self._making_services:
+            if self._services is None:
+                from workgate.assembly import Services  # noqa: PLC0415 - loaded when it is first needed
+
+                self._services = Services(self)
+            return self._services
 
     def app(self) -> ASGIApp:
         """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end."""
-        parts = web_parts(self)
-        endpoints, site = web_app(parts, self._lifespan)
-        endpoints |= {LIVE_PATH: live, READY_PATH: ReadyEndpoint(self.health)}
+        parts = endpoint_parts(self)
+        pages = Later(partial(self._pages, parts))
+        admin = Later(partial(self._admin_api, parts))
         attask = AttaskApp(
             directory=parts.directory,
             sessions=parts.sessions,
@@ -54,11 +71,23 @@ class Workgate(Services):
             objects=self.database.objects,
             largest_body=LARGEST_BODY,
         )
-        of_pages = partial(CrossOrigin, directory=parts.directory, applications=parts.applications)
+        of_pages = partial(CrossOrigin, directory=parts.directory, applications=self.database.applications)
+        endpoints = client_endpoints(parts) | {LIVE_PATH: live, READY_PATH: ReadyEndpoint(self.health)}
         endpoints |= {path: of_pages(endpoints[path], methods=methods) for path, methods in METHODS_OF_PAGES.items()}
-        admin = AdminApi(parts.directory, parts.sessions, admin_services(self))  # no other origin's page calls it
+        # No other origin's page calls the admin API.
         below: dict[str, ASGIApp] = {"/attask/": of_pages(attask, methods=METHODS_OF_API), f"{ADMIN_PATH}/": admin}
-        return Front(endpoints, below=below, site=site)
+        lifespan = partial(self._lifespan, [pages, admin])
+        return Front(endpoints, below=below, site=pages, lifespan=lifespan)
+
+    def _pages(self, parts: EndpointParts) -> ASGIApp:
+        from workgate import web_assembly  # noqa: PLC0415 - loaded when it is first needed
+
+        return web_assembly.pages(self.services, parts)
+
+    def _admin_api(self, parts: EndpointParts) -> ASGIApp:
+        from workgate import web_assembly  # noqa: PLC0415 - loaded when it is first needed
+
+        return web_assembly.admin_api(self.services, parts)
 
     async def ready(self) -> None:
         """Make sure that the database can be used, and that the key ring is its own.
@@ -81,8 +110,8 @@ class Workgate(Services):
         """Write what is under way, then close."""
         await self.database.close()
         self.passwords.close()
-        if self.saml is not None:
-            self.saml.close()
+        if self._services is not None:
+            self._services.close()
         self.outbox.close()
 
     def refresh_keys(self) -> None:
@@ -120,9 +149,9 @@ class Workgate(Services):
             self._clock_settled = settled
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        del app
+    async def _lifespan(self, later: Sequence[Later]) -> AsyncIterator[None]:
         await self._settle_clock()
+        loading = asyncio.create_task(_load(later))
         tasks = [asyncio.create_task(work()) for work in (self.upkeep, self.watch_keys, self.outbox.run)]
         try:
             yield
@@ -130,10 +159,25 @@ class Workgate(Services):
             await self.outbox.finish(_MAIL_SECONDS)
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.wait([loading, *tasks])
             with contextlib.suppress(StoreUnavailable):
                 await self.lease.release()
             await self.close()
+
+
+def load_everything() -> None:
+    """Load now what else is loaded when it is first needed: before processes are made that shall share its memory."""
+    importlib.import_module("workgate.web_assembly")
+
+
+async def _load(later: Sequence[Later]) -> None:
+    """Load what the start did not wait for."""
+    try:
+        for each in later:
+            await each.load()
+    except Exception as error:
+        log_refusal(event="pages_not_loaded", error=described(error))
+    gc.freeze()  # what was loaded stays: the collector need not walk it again and again
 
 
 def server_for(

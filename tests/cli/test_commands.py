@@ -147,7 +147,7 @@ def test_application_commands(world: World) -> None:
 
 def test_an_application_of_a_command_works(world: World) -> None:
     made = beside(world, "app", "create", "New", *ACME, "--type", "web", "--redirect-uri", REDIRECT_URI).json
-    registry = world.stand_in.workgate.registry
+    registry = world.stand_in.workgate.services.registry
     application = world.stand_in.run(registry.application(world.acme, made["client_id"], by=OPERATOR))
     pair = world.connect(Registered(application, made["client_secret"]))
     assert world.works(pair["access_token"])

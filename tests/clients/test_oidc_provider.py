@@ -40,7 +40,7 @@ def provider() -> Iterator[NodeProvider]:
 
 @pytest.fixture(scope="module")
 def row(there: World, provider: NodeProvider) -> IdentityProvider:
-    created = there.stand_in.workgate.identity_providers.create(
+    created = there.stand_in.workgate.services.identity_providers.create(
         there.acme,
         ProviderKind.OIDC,
         "Corporate",
@@ -135,7 +135,7 @@ def test_it_signs_with_new_keys(there: World, provider: NodeProvider, row: Ident
 
 
 def test_a_secret_that_is_wrong(there: World, provider: NodeProvider, row: IdentityProvider) -> None:
-    created = there.stand_in.workgate.identity_providers.create(
+    created = there.stand_in.workgate.services.identity_providers.create(
         there.acme,
         ProviderKind.OIDC,
         "Wrong secret",

@@ -37,7 +37,7 @@ def offers_of_widetools(stand_in: StandIn, acme: Environment, redirect_uri: str,
         logo=logo.read_bytes(),
     )
     boards = stand_in.create_app(widetools, "Boards", redirect_uris=[redirect_uri])
-    central = stand_in.workgate.central
+    central = stand_in.workgate.services.central
     for app in (planwell, boards):
         stand_in.run(central.set_central(widetools, app.application.client_id, central=True, by=OPERATOR))
     stand_in.run(central.install(acme, boards.application.client_id, by=OPERATOR))

@@ -21,14 +21,14 @@ def invited_link(site: Site, *, newcomer: bool) -> str:
     """A link for somebody new, or for Cat, who has a password."""
     workgate_ = site.stand_in.workgate
     run = site.stand_in.run
-    acme = run(workgate_.administration.environment("acme", "my"))
-    user: User = run(workgate_.administration.user_named(acme, "cat"))
+    acme = run(workgate_.services.administration.environment("acme", "my"))
+    user: User = run(workgate_.services.administration.user_named(acme, "cat"))
     if newcomer:
         new_id = new_object_id(workgate_.clock.now(), workgate_.entropy)
         user = user._replace(user_id=new_id, username=f"newcomer {new_id[-6:]}", first_name="", last_name="")
         run(workgate_.database.users.create_user(user, None, workgate_.clock.now()))
     mailing = Mailing(site.url, str)
-    return run(workgate_.mailed_links.invite(acme, user, by=OPERATOR, mailing=mailing)).address
+    return run(workgate_.services.mailed_links.invite(acme, user, by=OPERATOR, mailing=mailing)).address
 
 
 def fill(page: Page, new: str, again: str | None = None) -> None:

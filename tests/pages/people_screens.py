@@ -33,7 +33,7 @@ def a_person(site: Site, username: str, **more: str | bool) -> User:
     if there is not None:
         return there.user
     new = NewUser(username=username, **more)  # type: ignore[arg-type]  # its fields
-    return site.stand_in.run(workgate.people.create(environment, new, by=OPERATOR))
+    return site.stand_in.run(workgate.services.people.create(environment, new, by=OPERATOR))
 
 
 def an_oidc_provider(site: Site) -> IdentityProvider:
@@ -49,12 +49,12 @@ def a_saml_provider(site: Site) -> IdentityProvider:
     if there is not None:
         return there
     protocol = {"metadata": AttackingProvider().metadata()}
-    providers = site.stand_in.workgate.identity_providers
+    providers = site.stand_in.workgate.services.identity_providers
     return site.stand_in.run(providers.create(acme(site), ProviderKind.SAML, "Campus login", protocol, by=OPERATOR))
 
 
 def _there(site: Site, name: str) -> IdentityProvider | None:
-    found = site.stand_in.run(site.stand_in.workgate.identity_providers.providers(acme(site), by=OPERATOR))
+    found = site.stand_in.run(site.stand_in.workgate.services.identity_providers.providers(acme(site), by=OPERATOR))
     return next((one for one in found if one.name == name), None)
 
 
@@ -68,7 +68,7 @@ def at(page: Page, site: Site, path: str) -> None:
 def _list(page: Page, site: Site) -> None:
     a_person(site, "wilhelmina@example.com", first_name=_LONG, is_admin=True, sso_only=True)
     gone = a_person(site, "gone@example.com", first_name="Gone", last_name="Away", email="gone.away@example.com")
-    people = site.stand_in.workgate.people
+    people = site.stand_in.workgate.services.people
     site.stand_in.run(people.change(acme(site), gone.user_id, PersonChanges(is_active=False), by=OPERATOR))
     at(page, site, PEOPLE)
 
@@ -84,9 +84,9 @@ def _of(username: str, **more: str | bool) -> Screen:
 def _connected(page: Page, site: Site) -> None:
     user, provider = a_person(site, "nils", first_name="Nils"), an_oidc_provider(site)
     workgate, environment = site.stand_in.workgate, acme(site)
-    if not site.stand_in.run(workgate.federations.of(environment, user, by=OPERATOR)):
+    if not site.stand_in.run(workgate.services.federations.of(environment, user, by=OPERATOR)):
         subject = "auth0|64f0c8a1b2d3e4f5a6b7c8d9-a-rather-long-one-without-any-break-in-it"
-        site.stand_in.run(workgate.federations.federate(environment, provider, subject, user, by=OPERATOR))
+        site.stand_in.run(workgate.services.federations.federate(environment, provider, subject, user, by=OPERATOR))
     at(page, site, f"{PEOPLE}/{user.user_id}")
 
 

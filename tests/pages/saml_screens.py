@@ -27,7 +27,7 @@ def _onward(page: Page, site: Site) -> None:
     row = next((found for found in there if found.name == _NAME), None)
     if row is None:
         settings = {"metadata": idp.metadata(), "binding": "post"}
-        create = opened.identity_providers.create(
+        create = opened.services.identity_providers.create(
             environment, ProviderKind.SAML, _NAME, settings, enabled=True, by=OPERATOR
         )
         row = run(create)

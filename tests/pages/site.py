@@ -149,7 +149,7 @@ def _a_site(mail: Path, settings: dict[str, Any]) -> Iterator[Site]:
         owner = stand_in.run(stand_in.workgate.database.users.account_named(environments[0].environment_id, "ann"))
         assert owner is not None
         stand_in.run(
-            stand_in.workgate.application_keys.generate(
+            stand_in.workgate.services.application_keys.generate(
                 environments[0], machine.application.client_id, by=Acting(owner.user, None)
             )
         )

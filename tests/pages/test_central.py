@@ -92,7 +92,7 @@ def test_the_language_of_the_central_host(page: Page, site: Site) -> None:
 
 def test_every_hop_from_the_form_on_is_allowed(page: Page, site: Site) -> None:
     """Browsers hold the form's policy against each: here the organisation's host, and at once the application."""
-    offers, central = site.offers, site.stand_in.workgate.central
+    offers, central = site.offers, site.stand_in.workgate.services.central
     quick = site.stand_in.create_app(
         offers.owner, "Quick", redirect_uris=[f"{site.app_url}/callback"], consent=ConsentPolicy.NEVER
     )
@@ -104,7 +104,7 @@ def test_every_hop_from_the_form_on_is_allowed(page: Page, site: Site) -> None:
     page.goto(central_url(site, quick))
     name_organisation(page, "widetools")
     assert at_the_application(page, site)["domain"] == "widetools"
-    site.stand_in.run(site.stand_in.workgate.registry.delete(offers.owner, client_id, by=OPERATOR))
+    site.stand_in.run(site.stand_in.workgate.services.registry.delete(offers.owner, client_id, by=OPERATOR))
 
 
 @pytest.mark.spec("Workgate", "central host", "in a browser: on to an organisation whose users sign in elsewhere only")
@@ -115,7 +115,7 @@ def test_an_organisation_with_single_sign_on_only(page: Page, site: Site) -> Non
     federate_in(site, hooli, row, "holly@corp", user)
     set_rules(site, hooli, SsoMode.ONLY)
     site.corporate.person = {"sub": "holly@corp"}
-    central, client_id = site.stand_in.workgate.central, site.offers.boards.application.client_id
+    central, client_id = site.stand_in.workgate.services.central, site.offers.boards.application.client_id
     site.stand_in.run(central.install(hooli, client_id, by=OPERATOR))
     page.goto(central_url(site, site.offers.boards))
     name_organisation(page, "hooli")  # and from there in one go to the provider, and back

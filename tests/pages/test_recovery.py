@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 def somebody(site: Site, name: str) -> str:
     """A user of the test's own."""
-    acme = site.stand_in.run(site.stand_in.workgate.administration.environment("acme", "my"))
+    acme = site.stand_in.run(site.stand_in.workgate.services.administration.environment("acme", "my"))
     site.stand_in.create_user(acme, name, PASSWORD, email="somebody@acme.example")
     return name
 

@@ -53,13 +53,15 @@ def row(site: Site, acme: Environment, provider: SimpleSamlPhp) -> IdentityProvi
     """The provider, set up by the address of its metadata; Ann is its employee 4711."""
     run, opened = site.stand_in.run, site.stand_in.workgate
     settings = {"metadata_url": provider.metadata_url}
-    create = opened.identity_providers.create(acme, ProviderKind.SAML, "Corp", settings, enabled=True, by=OPERATOR)
+    create = opened.services.identity_providers.create(
+        acme, ProviderKind.SAML, "Corp", settings, enabled=True, by=OPERATOR
+    )
     made = run(create)
     with site.stand_in.client() as http:
         provider.knows("workgate", http.get(f"/sso/saml/{made.provider_id}/metadata").content)
     account = run(opened.database.users.account_named(acme.environment_id, "ann"))
     assert account is not None
-    run(opened.federations.federate(acme, made, SUBJECT, account.user, by=OPERATOR))
+    run(opened.services.federations.federate(acme, made, SUBJECT, account.user, by=OPERATOR))
     return made
 
 
@@ -97,7 +99,7 @@ def test_from_connect_to_the_projects(page: Page, site: Site, row: IdentityProvi
 def test_with_a_form_and_an_encrypted_answer_and_without_javascript(
     open_page: OpenPage, site: Site, acme: Environment, row: IdentityProvider, provider: SimpleSamlPhp
 ) -> None:
-    providers = site.stand_in.workgate.identity_providers
+    providers = site.stand_in.workgate.services.identity_providers
     changes = ProviderChanges(protocol={"metadata_url": provider.metadata_url, "binding": "post"})
     site.stand_in.run(providers.change(acme, str(row.provider_id), changes, by=OPERATOR))
     provider.encrypts()

@@ -43,7 +43,7 @@ def provider() -> Iterator[NodeProvider]:
 @pytest.fixture(scope="module")
 def corporate(site: Site, acme: Environment, provider: NodeProvider) -> IdentityProvider:
     """The provider of Acme, connected with Ann."""
-    created = site.stand_in.workgate.identity_providers.create(
+    created = site.stand_in.workgate.services.identity_providers.create(
         acme,
         ProviderKind.OIDC,
         "Corporate login",

@@ -45,7 +45,7 @@ def somebody(site: Site, environment: Environment | None = None) -> User:
 
 def give_passkey(site: Site, user: User, name: str) -> None:
     """Have somebody own a passkey of a device that is not at hand here."""
-    steps, environment = site.stand_in.workgate.second_steps, acme(site)
+    steps, environment = site.stand_in.workgate.services.second_steps, acme(site)
     party = relying_party(environment.name, site.url)
     assert party is not None
     person = Person(environment, user, b"elsewhere", site.stand_in.clock.now(), "192.0.2.1")

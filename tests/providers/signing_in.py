@@ -48,7 +48,7 @@ def set_up(
         environment = world.stand_in.run(world.stand_in.workgate.database.environments.oldest_environment())
         assert environment is not None
     settings = {"issuer": provider.issuer, "client_id": CLIENT_ID, **protocol}
-    created = world.stand_in.workgate.identity_providers.create(
+    created = world.stand_in.workgate.services.identity_providers.create(
         environment,
         ProviderKind.OIDC,
         name,
@@ -68,7 +68,7 @@ def federate(world: World, row: IdentityProvider, subject: str, user: User) -> N
 
 def federate_in(world: Running, environment: Environment, row: IdentityProvider, subject: str, user: User) -> None:
     """The same in any environment."""
-    federations = world.stand_in.workgate.federations
+    federations = world.stand_in.workgate.services.federations
     world.stand_in.run(federations.federate(environment, row, subject, user, by=OPERATOR))
 
 

@@ -27,7 +27,7 @@ def set_up(
     **protocol: Any,
 ) -> IdentityProvider:
     """Set a provider up."""
-    created = world.stand_in.workgate.identity_providers.create(
+    created = world.stand_in.workgate.services.identity_providers.create(
         environment or world.acme,
         ProviderKind.SAML,
         name,

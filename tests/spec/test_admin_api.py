@@ -12,8 +12,9 @@ from tests.browser import PASSWORD, World, a_world, at_once
 from tests.signing import private_key, private_pem, public_pem
 
 import workgate.cli
+from workgate.web.api import ADMIN_PATH
 from workgate.web.api.operations import Operation
-from workgate.web.api.routes import ADMIN_PATH, OPERATIONS
+from workgate.web.api.routes import OPERATIONS
 
 LOGO = Path(workgate.cli.__file__).with_name("assets") / "clientapp-logo.png"
 

@@ -10,9 +10,10 @@ from tests.browser import World
 from tests.central import share
 
 from workgate import __version__
+from workgate.web.api import ADMIN_PATH
 from workgate.web.api.errors import STATUS_OF_CODE, Code, ErrorBody
 from workgate.web.api.openapi import openapi_document
-from workgate.web.api.routes import ADMIN_PATH, OPENAPI_PATH, OPERATIONS, find
+from workgate.web.api.routes import OPENAPI_PATH, OPERATIONS, find
 
 EXAMPLE = {"client_id": "a" * 32, "secret_id": "1", "key_id": "2", "user_id": "b" * 32}
 DOCUMENT = openapi_document()

@@ -10,9 +10,10 @@ import pytest
 from tests.admin_calls import APPLICATIONS, AUDIT, JSON, MINE, NEW, caller, error
 from tests.browser import PASSWORD, World, a_world
 
+from workgate.web.api import ADMIN_PATH
 from workgate.web.api.operations import LARGEST_JSON
 from workgate.web.api.reading import LONGEST_PARAMETER
-from workgate.web.api.routes import ADMIN_PATH, OPERATIONS
+from workgate.web.api.routes import OPERATIONS
 
 
 @pytest.fixture(scope="module")

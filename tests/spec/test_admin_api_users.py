@@ -8,7 +8,7 @@ from tests.browser import PASSWORD, World, at_once
 
 from workgate.domain.sso import ProviderKind
 from workgate.service.acting import OPERATOR
-from workgate.web.api.routes import ADMIN_PATH
+from workgate.web.api import ADMIN_PATH
 
 USERS, RULES = f"{ADMIN_PATH}/users", f"{ADMIN_PATH}/sign-in-rules"
 
@@ -56,7 +56,7 @@ def test_oneself(world: World) -> None:
 @pytest.mark.spec("Workgate", "admin API", "federation IDs are connected with users, and removed")
 def test_federations(shared: World) -> None:
     protocol = {"issuer": "https://login.example", "client_id": "c", "client_authentication": "none"}
-    providers = shared.stand_in.workgate.identity_providers
+    providers = shared.stand_in.workgate.services.identity_providers
     provider = shared.stand_in.run(providers.create(shared.acme, ProviderKind.OIDC, "There", protocol, by=OPERATOR))
     http = caller(shared)
     path = f"{USERS}/{shared.bob.user_id}/federations"

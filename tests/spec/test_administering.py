@@ -34,10 +34,10 @@ def actions(world: World, by: Acting) -> dict[str, Coroutine[Any, Any, Any]]:
     """Everything that only administrators may do."""
     workgate, acme = world.stand_in.workgate, world.acme
     registry, keys, connections, audit = (
-        workgate.registry,
-        workgate.application_keys,
-        workgate.connections,
-        workgate.audit_queries,
+        workgate.services.registry,
+        workgate.services.application_keys,
+        workgate.services.connections,
+        workgate.services.audit_queries,
     )
     web, robot = world.web.application.client_id, world.machine.application.client_id
     secret = str(world.web.application.secrets[0].secret_id)
@@ -67,7 +67,11 @@ def actions(world: World, by: Acting) -> dict[str, Coroutine[Any, Any, Any]]:
 def actions_on_people(world: World, by: Acting) -> dict[str, Coroutine[Any, Any, Any]]:
     """The same of people, and of how they sign in."""
     workgate, acme, bob = world.stand_in.workgate, world.acme, world.bob
-    people, sign_in, providers = workgate.people, workgate.sign_in, workgate.identity_providers
+    people, sign_in, providers = (
+        workgate.services.people,
+        workgate.services.sign_in,
+        workgate.services.identity_providers,
+    )
     return {
         "people": people.people(acme, by=by),
         "person": people.person(acme, bob.user_id, by=by),
@@ -82,9 +86,9 @@ def actions_on_people(world: World, by: Acting) -> dict[str, Coroutine[Any, Any,
         "provider states": providers.states(acme, by=by),
         "provider": providers.provider(acme, "1", by=by),
         "delete provider": providers.delete(acme, "1", by=by),
-        "invite": workgate.mailed_links.invite(acme, bob, by=by, mailing=Mailing("http://localhost", str)),
-        "reset second steps": workgate.second_steps.reset(acme, bob, by=by),
-        "federations": workgate.federations.of(acme, bob, by=by),
+        "invite": workgate.services.mailed_links.invite(acme, bob, by=by, mailing=Mailing("http://localhost", str)),
+        "reset second steps": workgate.services.second_steps.reset(acme, bob, by=by),
+        "federations": workgate.services.federations.of(acme, bob, by=by),
     }
 
 
@@ -99,14 +103,14 @@ def test_who_may_not(shared: World) -> None:
         for action in actions(shared, Acting(user, None)).values():
             with pytest.raises(NotAllowed):
                 shared.stand_in.run(action)
-    registry = shared.stand_in.workgate.registry
+    registry = shared.stand_in.workgate.services.registry
     found = registry.application(shared.acme, shared.web.application.client_id, by=OPERATOR)
     assert shared.stand_in.run(found) == shared.web.application
 
 
 @pytest.mark.spec("Workfront", "2.1", "every field can be changed, and counts from the next request on")
 def test_update(shared: World, ann: Browser) -> None:
-    run, registry, by = shared.stand_in.run, shared.stand_in.workgate.registry, as_ann(shared)
+    run, registry, by = shared.stand_in.run, shared.stand_in.workgate.services.registry, as_ann(shared)
     app = shared.stand_in.create_app(shared.acme, "Before")
     client_id, other = app.application.client_id, "https://elsewhere.example/callback"
     changes = ApplicationChanges(
@@ -130,7 +134,7 @@ def test_update(shared: World, ann: Browser) -> None:
     assert ann.authorize(**authorize_params(app)).status_code == 400
     assert "After" in ann.authorize(**authorize_params(Registered(changed, app.client_secret))).text
     wanted = AuditFilter(client_id=client_id, event=AuditEvent.APPLICATION_CHANGED)
-    (record,) = run(shared.stand_in.workgate.audit_queries.page(shared.acme, wanted, by=by)).records
+    (record,) = run(shared.stand_in.workgate.services.audit_queries.page(shared.acme, wanted, by=by)).records
     assert (record.actor, record.address) == (shared.ann.user_id, "192.0.2.1")
     assert (record.reason or "").startswith("name, redirect_uris, rotate_refresh_tokens")
     again = run(registry.update(shared.acme, client_id, ApplicationChanges(logo=None), by=by))
@@ -162,7 +166,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.spec("Workfront", "2.1", "what cannot be registered is refused with the rule and the field")
 @pytest.mark.parametrize(("fields", "field", "rule"), WRONG)
 def test_wrong_fields(shared: World, fields: dict[str, Any], field: str, rule: str) -> None:
-    run, registry, by = shared.stand_in.run, shared.stand_in.workgate.registry, as_ann(shared)
+    run, registry, by = shared.stand_in.run, shared.stand_in.workgate.services.registry, as_ann(shared)
     client_id = shared.plain.application.client_id
     values = {"name": "New", "type": ApplicationType.WEB, "redirect_uris": [REDIRECT_URI], **fields}
     for work in (
@@ -177,7 +181,7 @@ def test_wrong_fields(shared: World, fields: dict[str, Any], field: str, rule: s
 
 @pytest.mark.spec("Workfront", "2.2", "secrets are exchanged without a moment in which none works")
 def test_secret_rotation(shared: World, ann: Browser) -> None:
-    run, registry, by = shared.stand_in.run, shared.stand_in.workgate.registry, as_ann(shared)
+    run, registry, by = shared.stand_in.run, shared.stand_in.workgate.services.registry, as_ann(shared)
     app = shared.stand_in.create_app(shared.acme, "Rotating")
     client_id, old = app.application.client_id, str(app.application.secrets[0].secret_id)
     pair = shared.connect(app, ann)
@@ -203,7 +207,7 @@ def test_secret_rotation(shared: World, ann: Browser) -> None:
 
 @pytest.mark.spec("RFC 9700", "4.14.2", "rotation cannot be switched off for public clients, by a change neither")
 def test_single_page_applications_rotate(shared: World) -> None:
-    registry, client_id = shared.stand_in.workgate.registry, shared.spa.application.client_id
+    registry, client_id = shared.stand_in.workgate.services.registry, shared.spa.application.client_id
     changes = ApplicationChanges(rotate_refresh_tokens=False)
     changed = shared.stand_in.run(registry.update(shared.acme, client_id, changes, by=as_ann(shared)))
     assert changed.rotates is True
@@ -211,7 +215,7 @@ def test_single_page_applications_rotate(shared: World) -> None:
 
 @pytest.mark.spec("Workfront", "2.1", "at most ten applications in an environment, and deleting one makes room")
 def test_ten_at_most(world: World) -> None:
-    run, registry, by = world.stand_in.run, world.stand_in.workgate.registry, as_ann(world)
+    run, registry, by = world.stand_in.run, world.stand_in.workgate.services.registry, as_ann(world)
     while len(run(registry.applications(world.acme, by=by))) < 10:
         run(registry.register(world.acme, NEW, by=by))
     with pytest.raises(Problem, match=r"acme\.my has 10 applications, which is the most"):
@@ -223,7 +227,7 @@ def test_ten_at_most(world: World) -> None:
 @pytest.mark.spec("Workfront", "1.4", "a copy in another lane has an ID and a secret of its own; neither works here")
 def test_promote(world: World) -> None:
     run, workgate, by = world.stand_in.run, world.stand_in.workgate, as_ann(world)
-    registry, client_id = workgate.registry, world.web.application.client_id
+    registry, client_id = workgate.services.registry, world.web.application.client_id
     run(registry.update(world.acme, client_id, ApplicationChanges(logo=OURS.read_bytes(), description="d"), by=by))
     with pytest.raises(NotAllowed, match=r"acme\.preview"):  # Ann is no administrator there
         run(registry.promote(world.acme, client_id, "preview", by=by))
@@ -245,7 +249,7 @@ def test_promote(world: World) -> None:
     assert world.token(world.web, params, world.preview).status_code == 401
     assert world.token(copy, params, world.preview).status_code == 200
     wanted = AuditFilter(event=AuditEvent.APPLICATION_CREATED, client_id=copy.application.client_id)
-    (record,) = run(workgate.audit_queries.page(world.preview, wanted, by=OPERATOR)).records
+    (record,) = run(workgate.services.audit_queries.page(world.preview, wanted, by=OPERATOR)).records
     assert record.actor == boss_there.user_id
     for lane, reason in (("my", "already"), ("sb01", "no lane 'sb01'")):
         with pytest.raises(Problem, match=reason):
@@ -255,7 +259,7 @@ def test_promote(world: World) -> None:
 @pytest.mark.spec("Workfront", "2.1", "a key is its user's; its private half is shown once and kept nowhere")
 def test_keys(shared: World) -> None:
     run, workgate, by = shared.stand_in.run, shared.stand_in.workgate, as_ann(shared)
-    keys, acme, client_id = workgate.application_keys, shared.acme, shared.machine.application.client_id
+    keys, acme, client_id = workgate.services.application_keys, shared.acme, shared.machine.application.client_id
     made = run(keys.generate(acme, client_id, note="made", by=by))
     assert made.private_key.startswith("-----BEGIN PRIVATE KEY-----")
     assert "PRIVATE KEY" not in repr(made)
@@ -284,7 +288,7 @@ def test_keys(shared: World) -> None:
 @pytest.mark.spec("ASVS 5.0", "10.7.3", "a user sees what was allowed and takes it back; dead on the next call")
 def test_connected_applications(shared: World) -> None:
     run, workgate = shared.stand_in.run, shared.stand_in.workgate
-    connections, by = workgate.connections, as_ann(shared)
+    connections, by = workgate.services.connections, as_ann(shared)
     app = shared.stand_in.create_app(shared.acme, "Connected", refresh_inactivity_seconds=86_400)
     client_id, began = app.application.client_id, shared.clock.now()
     held = {}
@@ -321,5 +325,5 @@ def test_connected_applications(shared: World) -> None:
         (AuditEvent.CONNECTION_WITHDRAWN, shared.bob.user_id),
     ):
         wanted = AuditFilter(client_id=client_id, event=event)
-        (record,) = run(workgate.audit_queries.page(shared.acme, wanted, by=by)).records
+        (record,) = run(workgate.services.audit_queries.page(shared.acme, wanted, by=by)).records
         assert record.actor == actor

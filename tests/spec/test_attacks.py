@@ -309,9 +309,9 @@ def test_redeemed_while_it_ends(what: str) -> None:
 
         def end() -> httpx.Response | None:
             if what == "user disabled":
-                work = workgate.administration.set_active(world.acme, "ann", active=False)
+                work = workgate.services.administration.set_active(world.acme, "ann", active=False)
             else:
-                work = workgate.registry.delete(world.acme, world.web.application.client_id, by=OPERATOR)
+                work = workgate.services.registry.delete(world.acme, world.web.application.client_id, by=OPERATOR)
             world.stand_in.run(work)
             return None
 

@@ -15,7 +15,9 @@ from workgate.service.audit_queries import json_line
 def reason(world: World, reference: str) -> str:
     workgate = world.stand_in.workgate
     world.stand_in.run(workgate.database.engine.flush())
-    return world.stand_in.run(workgate.audit_queries.reference(world.acme, reference, by=OPERATOR)).reason or ""
+    return (
+        world.stand_in.run(workgate.services.audit_queries.reference(world.acme, reference, by=OPERATOR)).reason or ""
+    )
 
 
 @pytest.mark.spec("Workgate", "audit", "a reference opens the reason: the difference, the seconds, the generation")
@@ -38,14 +40,14 @@ def test_reasons(shared: World, ann: Browser) -> None:
         shared.clock.advance(31)
     refused = shared.refresh(app, old).json()["reference"]
     assert reason(shared, refused) == "generation 1 replayed, current is 3"
-    queries = shared.stand_in.workgate.audit_queries
+    queries = shared.stand_in.workgate.services.audit_queries
     with pytest.raises(NotFound):
         shared.stand_in.run(queries.reference(shared.globex, refused, by=OPERATOR))
 
 
 @pytest.mark.spec("Workgate", "audit", "all that matches can be exported, a page of the database at a time")
 def test_export(shared: World) -> None:
-    queries, run = shared.stand_in.workgate.audit_queries, shared.stand_in.run
+    queries, run = shared.stand_in.workgate.services.audit_queries, shared.stand_in.run
 
     async def export(wanted: AuditFilter) -> list[bytes]:
         return [json_line(record) async for record in queries.export(shared.acme, wanted, by=OPERATOR)]

@@ -262,7 +262,7 @@ def test_what_was_deleted_is_named_by_its_id(shared: World, ann: Browser) -> Non
     app = shared.stand_in.create_app(shared.acme, "Short-lived <b>")
     client_id = app.application.client_id
     assert "Short-lived &lt;b&gt;" in ann.http.get(AUDIT, params={"application": client_id}).text
-    registry = shared.stand_in.workgate.registry
+    registry = shared.stand_in.workgate.services.registry
     shared.stand_in.run(registry.delete(shared.acme, client_id, by=OPERATOR))
     page = ann.http.get(AUDIT, params={"application": client_id})
     assert f'<option value="{client_id}" selected>' in page.text

@@ -228,7 +228,7 @@ def test_secrets_in_the_address(shared: World, ann: Browser, name: str, path: st
 @pytest.mark.spec("RFC 6749", "2.3.1", "any of several secrets authenticates, and a deleted one does not")
 def test_several_secrets(shared: World, ann: Browser) -> None:
     app = shared.stand_in.create_app(shared.acme, "Secrets")
-    http, client_id, registry = shared.http(), app.application.client_id, shared.stand_in.workgate.registry
+    http, client_id, registry = shared.http(), app.application.client_id, shared.stand_in.workgate.services.registry
     _, second = shared.stand_in.run(registry.add_secret(shared.acme, client_id, "second", by=OPERATOR))
     first_id = app.application.secrets[0].secret_id
     for secret in (app.client_secret or "", second):

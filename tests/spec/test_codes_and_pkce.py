@@ -188,7 +188,7 @@ def test_code_is_bound_to_its_user(shared: World, ann: Browser) -> None:
     gone = shared.browser()
     assert gone.sign_in("eve").status_code == 303
     code = code_for(gone, shared.web)
-    shared.stand_in.run(shared.stand_in.workgate.administration.set_active(shared.acme, "eve", active=False))
+    shared.stand_in.run(shared.stand_in.workgate.services.administration.set_active(shared.acme, "eve", active=False))
     assert_refused(shared.redeem(shared.web, code))
 
 

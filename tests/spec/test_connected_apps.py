@@ -251,7 +251,7 @@ def test_what_can_come_back(shared: World) -> None:
     location = ann.authorize(**authorize_params(silent)).headers["location"]
     assert shared.redeem(silent, query_of(location)["code"]).status_code == 200
     robot, key = shared.machine, private_key()
-    by, keys = Acting(shared.ann, None), shared.stand_in.workgate.application_keys
+    by, keys = Acting(shared.ann, None), shared.stand_in.workgate.services.application_keys
     shared.stand_in.run(keys.add(shared.acme, robot.application.client_id, public_pem(key), by=by))
     claims = {
         "iss": shared.acme.customer_id,

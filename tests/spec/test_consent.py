@@ -231,7 +231,9 @@ def test_access_token_is_no_browser_session(shared: World, ann: Browser, cookie:
 def test_application_deleted_meanwhile(shared: World, ann: Browser) -> None:
     app = shared.stand_in.create_app(shared.acme, "ShortLived")
     page = ann.authorize(**authorize_params(app))
-    shared.stand_in.run(shared.stand_in.workgate.registry.delete(shared.acme, app.application.client_id, by=OPERATOR))
+    shared.stand_in.run(
+        shared.stand_in.workgate.services.registry.delete(shared.acme, app.application.client_id, by=OPERATOR)
+    )
     for decision in ("allow", "deny"):
         answer = ann.decide(page, decision)
         assert answer.status_code == 400

@@ -13,7 +13,7 @@ from workgate.ops.settings import Settings
 from workgate.server import Workgate
 from workgate.service.health import WatchedClock
 from workgate.testing import StandIn
-from workgate.web.api.routes import ADMIN_PATH
+from workgate.web.api import ADMIN_PATH
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_clock_that_was_set(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         opened = Workgate(Settings(database_url=f"sqlite:///{tmp_path / 'workgate.db'}"), clock=clock)
-        await opened.administration.create_environments("acme", ["my"], name="Acme")
+        await opened.services.administration.create_environments("acme", ["my"], name="Acme")
         await opened.health.settle()  # as it does when it begins
         transport = httpx.ASGITransport(opened.app())
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:

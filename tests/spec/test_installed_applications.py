@@ -64,7 +64,7 @@ def test_uninstalled_in_the_middle(shared: World, sync: Installed) -> None:
 )
 @pytest.mark.parametrize("how", ["delete", "central off"])
 def test_the_owner_takes_it_back(shared: World, sync: Installed, how: str) -> None:
-    registry, code = shared.stand_in.workgate.registry, sync.code()
+    registry, code = shared.stand_in.workgate.services.registry, sync.code()
     own = shared.connect(sync.app)
     asked, session = authorize_params(sync.app), {"sessionID": sync.pair["access_token"]}
     with shared.another_node() as other, other.client(shared.globex) as elsewhere:
@@ -93,7 +93,7 @@ def test_the_owner_takes_it_back(shared: World, sync: Installed, how: str) -> No
     "Workgate", "installed applications", "a secret that its owner deletes is refused everywhere at once, on every node"
 )
 def test_a_deleted_secret(shared: World, web: Installed) -> None:
-    registry = shared.stand_in.workgate.registry
+    registry = shared.stand_in.workgate.services.registry
     _, second = shared.stand_in.run(registry.add_secret(shared.acme, web.client_id, "", by=OPERATOR))
     first = str(web.app.client_secret)
     with shared.another_node() as other, other.client(shared.globex) as elsewhere:
@@ -117,7 +117,7 @@ def test_a_deleted_secret(shared: World, web: Installed) -> None:
 
 @pytest.mark.spec("Workgate", "installed applications", "what its owner changes holds at the next request")
 def test_the_owner_changes_it(shared: World, sync: Installed) -> None:
-    registry = shared.stand_in.workgate.registry
+    registry = shared.stand_in.workgate.services.registry
     other = "https://other.example/callback"
     changes = ApplicationChanges(
         name="Renamed", redirect_uris=[other], refresh_inactivity_seconds=60, consent=ConsentPolicy.NEVER, logo=png()
@@ -136,7 +136,7 @@ def test_the_owner_changes_it(shared: World, sync: Installed) -> None:
 
 
 def test_the_last_use_of_a_secret_is_its_owners(shared: World, web: Installed) -> None:
-    registry = shared.stand_in.workgate.registry
+    registry = shared.stand_in.workgate.services.registry
     shared.clock.advance(3600)
     assert web.refresh().status_code == 200
     shared.stand_in.run(shared.stand_in.workgate.database.engine.flush())
@@ -171,7 +171,7 @@ def test_pages_of_its_origin_may_call_the_installing_environment(shared: World) 
     install(shared, share(shared, spa))
     assert allowed()
     changes = ApplicationChanges(redirect_uris=["https://elsewhere.example/back"])
-    registry = shared.stand_in.workgate.registry
+    registry = shared.stand_in.workgate.services.registry
     shared.stand_in.run(registry.update(shared.acme, spa.application.client_id, changes, by=OPERATOR))
     assert not allowed()
     changes = ApplicationChanges(redirect_uris=["https://board.example/back"])

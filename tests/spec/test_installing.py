@@ -92,7 +92,7 @@ def test_install_and_uninstall(shared: World, gus: Browser) -> None:
     assert gus.http.get(f"/integrations/oauth2/logo/{client_id}").content == logo.content
     # It is not among globex' own.
     assert client_id not in gus.http.get(SETUP).text
-    assert f"0 of {shared.stand_in.workgate.registry.at_most} used" in gus.http.get(SETUP).text
+    assert f"0 of {shared.stand_in.workgate.services.registry.at_most} used" in gus.http.get(SETUP).text
     # Pressed twice it does no harm.
     assert press(gus, path).status_code == 303
     there = connected(shared, app)
@@ -175,7 +175,7 @@ def test_who_may_install(shared: World) -> None:
         error(http.request(method, OFFERED + path), 403, "not_allowed")
     error(http.delete(f"{OFFERED}/{client_id}/installation"), 403, "not_allowed")
     assert authorize(shared, app).status_code == 400
-    service = shared.stand_in.workgate.central
+    service = shared.stand_in.workgate.services.central
     stranger = Acting(shared.ann, "192.0.2.1")  # an administrator, of acme
     with pytest.raises(NotAllowed):
         shared.stand_in.run(service.install(shared.globex, client_id, by=stranger))
@@ -205,7 +205,7 @@ def test_forged_forms(shared: World, gus: Browser) -> None:
 
 @pytest.mark.spec("Workgate", "installed applications", "lanes are apart: one of another lane cannot be installed")
 def test_what_cannot_be_installed(shared: World, gus: Browser) -> None:
-    service = shared.stand_in.workgate.central
+    service = shared.stand_in.workgate.services.central
     mine = share(shared, shared.stand_in.create_app(shared.globex, "Mine"), shared.globex)
     own = shared.stand_in.create_app(shared.acme, "Private")
     preview = share(shared, shared.stand_in.create_app(shared.preview, "Preview"), shared.preview)

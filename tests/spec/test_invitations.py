@@ -43,7 +43,9 @@ def somebody_new(world: World, name: str, **changes: Any) -> User:
 
 def invite(world: World, user: User, by: Acting = OPERATOR, language: str = "en") -> Invited:
     written = Written(world.stand_in.url, LANGUAGES[language].say)
-    return world.stand_in.run(world.stand_in.workgate.mailed_links.invite(world.acme, user, by=by, mailing=written))
+    return world.stand_in.run(
+        world.stand_in.workgate.services.mailed_links.invite(world.acme, user, by=by, mailing=written)
+    )
 
 
 @pytest.mark.spec("ASVS 5.0", "6.4.1", "an invitation is a link that works once, to choose the first password with")

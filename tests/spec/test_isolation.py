@@ -158,7 +158,7 @@ def test_application(pair_of_rooms: tuple[Room, Room]) -> None:
     assert "location" not in answer.headers
     assert "Connector" not in answer.text
     workgate = away.world.stand_in.workgate
-    listed = away.world.stand_in.run(workgate.registry.applications(away.environment, by=OPERATOR))
+    listed = away.world.stand_in.run(workgate.services.registry.applications(away.environment, by=OPERATOR))
     assert home.app.application.client_id not in [application.client_id for application in listed]
     stored = workgate.database.applications
     client_id, secret = home.app.application.client_id, home.app.application.secrets[0]
@@ -195,7 +195,7 @@ def test_user(rooms: dict[str, Room]) -> None:
 @pytest.mark.spec("Workfront", "1.4", "passwords, locks and disabling are of one environment alone")
 def test_state_of_a_user(rooms: dict[str, Room]) -> None:
     acme, preview = rooms["acme"], rooms["preview"]
-    stand_in, administration = acme.world.stand_in, acme.world.stand_in.workgate.administration
+    stand_in, administration = acme.world.stand_in, acme.world.stand_in.workgate.services.administration
     for room in (acme, preview):
         stand_in.create_user(room.environment, "eve", PASSWORD)
     sessions = {

@@ -55,7 +55,7 @@ class Robot:
         """What the audit log says of a refusal."""
         work = self.world.stand_in.workgate
         self.world.stand_in.run(work.database.engine.flush())
-        wanted = work.audit_queries.reference(self.world.acme, answer.json()["reference"], by=OPERATOR)
+        wanted = work.services.audit_queries.reference(self.world.acme, answer.json()["reference"], by=OPERATOR)
         return self.world.stand_in.run(wanted).reason or ""
 
     def refused(self, jwt: str, reason: str) -> None:
@@ -75,7 +75,7 @@ def robot(shared: World) -> Robot:
 
 def a_robot(world: World) -> Robot:
     app = world.stand_in.create_app(world.acme, "Robot", kind="machine")
-    keys = world.stand_in.workgate.application_keys
+    keys = world.stand_in.workgate.services.application_keys
     added = keys.add(
         world.acme, app.application.client_id, public_pem(private_key()), by=Acting(world.ann, "192.0.2.1")
     )
@@ -237,9 +237,9 @@ def test_what_ends_an_exchanged_session(world: World) -> None:
     robot, run, workgate = a_robot(world), world.stand_in.run, world.stand_in.workgate
     client_id, acme = robot.app.application.client_id, world.acme
     session = open_session(robot)
-    ((connection),) = run(workgate.connections.of_user(acme, world.ann))
+    ((connection),) = run(workgate.services.connections.of_user(acme, world.ann))
     assert (connection.client_id, connection.application) == (client_id, "Robot")
-    assert run(workgate.connections.withdraw(acme, client_id, by=Acting(world.ann, None))) == 1
+    assert run(workgate.services.connections.withdraw(acme, client_id, by=Acting(world.ann, None))) == 1
     assert not world.works(session)
 
     session = open_session(robot)
@@ -247,16 +247,16 @@ def test_what_ends_an_exchanged_session(world: World) -> None:
     assert not world.works(session)
 
     session = open_session(robot)
-    run(workgate.administration.set_active(acme, "ann", active=False))
+    run(workgate.services.administration.set_active(acme, "ann", active=False))
     assert not world.works(session)
     robot.refused(robot.jwt(), "the user of the key is disabled")
-    run(workgate.administration.set_active(acme, "ann", active=True))
+    run(workgate.services.administration.set_active(acme, "ann", active=True))
 
     session = open_session(robot)
-    run(workgate.application_keys.delete(acme, client_id, robot.key_id, by=OPERATOR))
+    run(workgate.services.application_keys.delete(acme, client_id, robot.key_id, by=OPERATOR))
     assert world.works(session)
     robot.refused(robot.jwt(), "none of the application's keys signed it")
-    run(workgate.registry.delete(acme, client_id, by=OPERATOR))
+    run(workgate.services.registry.delete(acme, client_id, by=OPERATOR))
     assert not world.works(session)
 
 
@@ -265,6 +265,6 @@ def test_on_record(robot: Robot) -> None:
     open_session(robot)
     run, workgate = robot.world.stand_in.run, robot.world.stand_in.workgate
     wanted = AuditFilter(event=AuditEvent.JWT_EXCHANGED, client_id=robot.app.application.client_id)
-    (record,) = run(workgate.audit_queries.page(robot.world.acme, wanted, limit=1, by=OPERATOR)).records
+    (record,) = run(workgate.services.audit_queries.page(robot.world.acme, wanted, limit=1, by=OPERATOR)).records
     assert record.actor == robot.world.ann.user_id
     assert record.address == "127.0.0.1"

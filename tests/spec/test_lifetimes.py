@@ -133,7 +133,9 @@ def end_other_sign_ins(held: Holdings) -> None:
 
 def set_active(held: Holdings, *, active: bool) -> None:
     world = held.world
-    world.stand_in.run(world.stand_in.workgate.administration.set_active(world.acme, held.username, active=active))
+    world.stand_in.run(
+        world.stand_in.workgate.services.administration.set_active(world.acme, held.username, active=active)
+    )
 
 
 def disable_and_enable(held: Holdings) -> None:
@@ -151,14 +153,16 @@ def add_second_step(held: Holdings) -> None:
 def reset_second_steps(held: Holdings) -> None:
     add_second_step(held)
     world, workgate = held.world, held.world.stand_in.workgate
-    user = world.stand_in.run(workgate.administration.user_named(world.acme, held.username))
-    assert world.stand_in.run(workgate.second_steps.reset(world.acme, user, by=OPERATOR))
+    user = world.stand_in.run(workgate.services.administration.user_named(world.acme, held.username))
+    assert world.stand_in.run(workgate.services.second_steps.reset(world.acme, user, by=OPERATOR))
 
 
 def withdraw(held: Holdings) -> None:
     world, workgate = held.world, held.world.stand_in.workgate
-    user = world.stand_in.run(workgate.administration.user_named(world.acme, held.username))
-    ended = workgate.connections.withdraw(world.acme, held.app.application.client_id, by=Acting(user, "192.0.2.1"))
+    user = world.stand_in.run(workgate.services.administration.user_named(world.acme, held.username))
+    ended = workgate.services.connections.withdraw(
+        world.acme, held.app.application.client_id, by=Acting(user, "192.0.2.1")
+    )
     assert world.stand_in.run(ended) == 2  # the connected one and the one whose code is pending
 
 
@@ -181,7 +185,7 @@ def replay(held: Holdings) -> None:
 
 
 def delete_secret(held: Holdings) -> None:
-    world, registry = held.world, held.world.stand_in.workgate.registry
+    world, registry = held.world, held.world.stand_in.workgate.services.registry
     client_id, old = held.app.application.client_id, held.app.application.secrets[0]
     _, second = world.stand_in.run(registry.add_secret(world.acme, client_id, "the second one", by=OPERATOR))
     world.stand_in.run(registry.delete_secret(world.acme, client_id, str(old.secret_id), by=OPERATOR))
@@ -192,7 +196,9 @@ def delete_secret(held: Holdings) -> None:
 
 def delete_application(held: Holdings) -> None:
     world = held.world
-    world.stand_in.run(world.stand_in.workgate.registry.delete(world.acme, held.app.application.client_id, by=OPERATOR))
+    world.stand_in.run(
+        world.stand_in.workgate.services.registry.delete(world.acme, held.app.application.client_id, by=OPERATOR)
+    )
 
 
 def key_file(held: Holdings) -> KeyFile:

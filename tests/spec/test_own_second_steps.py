@@ -132,7 +132,7 @@ def test_confirming_leads_nowhere_else(shared: World) -> None:
 def test_a_disabled_user_confirms_nothing(shared: World) -> None:
     ann = a_person(shared, "disabled meanwhile")
     fields = form_fields(ann.browser.http.get(CONFIRM).text, CONFIRM)
-    administration = shared.stand_in.workgate.administration
+    administration = shared.stand_in.workgate.services.administration
     shared.stand_in.run(administration.set_active(shared.acme, ann.user.username, active=False))
     answer = ann.browser.http.post(CONFIRM, data={**fields, "password": PASSWORD})
     assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login")

@@ -26,11 +26,11 @@ def path_of(user: User) -> str:
 
 def a_person(world: World, username: str, **more: object) -> User:
     new = NewUser(username=username, **more)  # type: ignore[arg-type]  # its fields
-    return world.stand_in.run(world.stand_in.workgate.people.create(world.acme, new, by=OPERATOR))
+    return world.stand_in.run(world.stand_in.workgate.services.people.create(world.acme, new, by=OPERATOR))
 
 
 def stored(world: World, user: User) -> Person:
-    people = world.stand_in.workgate.people
+    people = world.stand_in.workgate.services.people
     return world.stand_in.run(people.person(world.acme, user.user_id, by=OPERATOR))
 
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_entered(shared: World, ann: Browser, field: str, value: 
 
 
 def people_called(world: World, search: str) -> list[User]:
-    page = world.stand_in.run(world.stand_in.workgate.people.people(world.acme, search=search, by=OPERATOR))
+    page = world.stand_in.run(world.stand_in.workgate.services.people.people(world.acme, search=search, by=OPERATOR))
     return [person.user for person in page.people]
 
 
@@ -259,7 +259,9 @@ def test_overtaken(shared: World, ann: Browser) -> None:
     path = path_of(user)
     fields = entries(ann.http.get(path), path)
     shared.stand_in.run(
-        shared.stand_in.workgate.people.change(shared.acme, user.user_id, PersonChanges(is_active=False), by=OPERATOR)
+        shared.stand_in.workgate.services.people.change(
+            shared.acme, user.user_id, PersonChanges(is_active=False), by=OPERATOR
+        )
     )
     page = ann.http.post(path, data={**fields, "first_name": "Hal"})
     assert page.status_code == 409
@@ -291,7 +293,7 @@ def ask(browser: Browser, method: str, path: str, csrf: str = "") -> httpx.Respo
 
 
 def everybody(world: World) -> object:
-    page = world.stand_in.run(world.stand_in.workgate.people.people(world.acme, limit=200, by=OPERATOR))
+    page = world.stand_in.run(world.stand_in.workgate.services.people.people(world.acme, limit=200, by=OPERATOR))
     return page.people
 
 

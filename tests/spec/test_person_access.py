@@ -28,7 +28,7 @@ def mailing(tmp_path: Path) -> Iterator[World]:
 
 def a_provider(world: World, name: str = "Corporate sign-in") -> IdentityProvider:
     protocol = {"issuer": "https://login.example", "client_id": "workgate", "client_authentication": "none"}
-    providers = world.stand_in.workgate.identity_providers
+    providers = world.stand_in.workgate.services.identity_providers
     return world.stand_in.run(providers.create(world.acme, ProviderKind.OIDC, name, protocol, by=OPERATOR))
 
 
@@ -156,7 +156,7 @@ def test_federation_ids_that_cannot_be(shared: World, ann: Browser, provider: st
 
 
 def a_provider_once(world: World) -> IdentityProvider:
-    there = world.stand_in.run(world.stand_in.workgate.identity_providers.providers(world.acme, by=OPERATOR))
+    there = world.stand_in.run(world.stand_in.workgate.services.identity_providers.providers(world.acme, by=OPERATOR))
     return there[0] if there else a_provider(world)
 
 

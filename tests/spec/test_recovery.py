@@ -108,7 +108,7 @@ def test_the_same_answer_for_everybody(mailing: Mailing) -> None:
     a_person(world, "disabled")
     a_person(world, "no address", email="")
     a_person(world, "odd address", email="x@acme.example, eve@evil.example")
-    administration = world.stand_in.workgate.administration
+    administration = world.stand_in.workgate.services.administration
     world.stand_in.run(administration.set_active(world.acme, "disabled", active=False))
     typed = ("known", "unknown", "disabled", "no address", "odd address", "\u202e<b>", "x" * 300, "' OR 1=1 --")
     answers = [mailing.forget(who) for who in typed]
@@ -266,7 +266,7 @@ def test_a_changed_password_or_a_disabled_user_ends_links(mailing: Mailing) -> N
     world.stand_in.set_password(world.acme, name, "another good password")
     assert world.http().get(path).status_code == 404
     path = mailing.link_for(name)
-    administration = world.stand_in.workgate.administration
+    administration = world.stand_in.workgate.services.administration
     world.stand_in.run(administration.set_active(world.acme, name, active=False))
     assert world.http().get(path).status_code == 404
 

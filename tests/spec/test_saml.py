@@ -275,7 +275,7 @@ def test_our_metadata_is_a_file(there: World, row: IdentityProvider) -> None:
 def test_a_provider_that_is_switched_off_meanwhile(there: World, row: IdentityProvider) -> None:
     there_and = trip(there, row)
     answer = there_and.post(IDP.signed(there_and.claims()))
-    providers = there.stand_in.workgate.identity_providers
+    providers = there.stand_in.workgate.services.identity_providers
     change = partial(providers.change, there.acme, str(row.provider_id), by=OPERATOR)
     there.stand_in.run(change(ProviderChanges(enabled=False)))
     assert there_and.browser.http.get(answer.headers["location"]).status_code == 403

@@ -42,7 +42,7 @@ def publisher() -> Iterator[Publisher]:
 
 
 def changed(there: World, row: IdentityProvider, **protocol: Any) -> IdentityProvider:
-    providers = there.stand_in.workgate.identity_providers
+    providers = there.stand_in.workgate.services.identity_providers
     changes = ProviderChanges(protocol={**row.protocol, **protocol})
     return there.stand_in.run(providers.change(there.acme, str(row.provider_id), changes, by=OPERATOR))
 
@@ -153,7 +153,7 @@ def test_our_key_pair_stays_and_is_of_one_provider(there: World) -> None:
     after = changed(there, row, certificate=a_key("attacker").certificate, leeway_seconds=0)
     assert after.protocol["certificate"] == row.protocol["certificate"]
     assert after.sealed_secret == row.sealed_secret
-    saml = there.stand_in.workgate.saml
+    saml = there.stand_in.workgate.services.saml
     assert saml is not None
     metadata, own = saml.described(after)
     assert [certificate.not_after for certificate in metadata.certificates] < [there.clock.now()]
@@ -178,7 +178,8 @@ def test_without_the_extra_there_is_no_saml() -> None:
         "with StandIn() as stand_in:\n"
         "    stand_in.create_org()\n"
         "    answer = stand_in.client().get('/sso/saml/1/metadata')\n"
-        "    print(stand_in.workgate.saml, *stand_in.workgate.identity_providers.kinds, answer.status_code)\n"
+        "    services = stand_in.workgate.services\n"
+        "    print(services.saml, *services.identity_providers.kinds, answer.status_code)\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ran.stdout == "None oidc 404\n", ran.stderr

@@ -233,7 +233,7 @@ def test_ticket_of_another_browser(shared: World) -> None:
     "ASVS 5.0", "7.4.3", "a sign-in under way ends with the password, with all sessions, and after 10 min"
 )
 def test_settled_tickets(shared: World) -> None:
-    administration = shared.stand_in.workgate.administration
+    administration = shared.stand_in.workgate.services.administration
     ann = a_person(shared, "settled")
     app = ann.set_up_app()
 

@@ -20,7 +20,7 @@ def test_an_administrator_resets(shared: World) -> None:
     ann.set_up_app()
     ann.set_up_passkey()
     begun = ann.begin()
-    steps, by = shared.stand_in.workgate.second_steps, Acting(admin.user, "192.0.2.1")
+    steps, by = shared.stand_in.workgate.services.second_steps, Acting(admin.user, "192.0.2.1")
     assert shared.stand_in.run(steps.reset(shared.acme, ann.user, by=by))
     assert not shared.stand_in.run(steps.reset(shared.acme, ann.user, by=OPERATOR))
     # The sign-in that was under way owes nothing any more, and the password alone is enough.
@@ -39,7 +39,7 @@ def test_only_an_administrator_of_the_environment_resets(shared: World) -> None:
     ann, bob = a_person(shared, "stays"), a_person(shared, "no administrator")
     elsewhere = a_person(shared, "administers elsewhere", shared.globex, is_admin=True)
     ann.set_up_app()
-    steps = shared.stand_in.workgate.second_steps
+    steps = shared.stand_in.workgate.services.second_steps
     for somebody in (bob, elsewhere, ann):
         with pytest.raises(NotAllowed, match="only an administrator"):
             shared.stand_in.run(steps.reset(shared.acme, ann.user, by=Acting(somebody.user, None)))

@@ -84,7 +84,7 @@ def test_one_count(shared: World) -> None:
 @pytest.mark.spec("ASVS 5.0", "6.3.1", "parallel wrong guesses lock once, and give no more tries than five")
 def test_parallel_guesses(shared: World) -> None:
     name = person(shared, "guessed at once")
-    user = shared.stand_in.run(shared.stand_in.workgate.administration.user_named(shared.acme, name))
+    user = shared.stand_in.run(shared.stand_in.workgate.services.administration.user_named(shared.acme, name))
     guesses: list[Callable[[], int]] = [partial(log_in, shared, name, f"guess {i}") for i in range(12)]
     assert at_once(guesses) == [401] * 12
     assert log_in(shared, name) == 401
@@ -121,7 +121,7 @@ def plain(answer: httpx.Response, username: str) -> tuple[int, str, list[str]]:
 def test_same_answer(shared: World) -> None:
     known, locked, disabled = (person(shared, name) for name in ("known-one", "locked-one", "disabled-one"))
     lock(shared, locked)
-    administration = shared.stand_in.workgate.administration
+    administration = shared.stand_in.workgate.services.administration
     shared.stand_in.run(administration.set_active(shared.acme, disabled, active=False))
     people = [(known, "wrong"), ("unknown-one", PASSWORD), (locked, PASSWORD), (disabled, PASSWORD), ("", "")]
     pages = [plain(shared.browser().sign_in(name, password), name or " ") for name, password in people[:-1]]

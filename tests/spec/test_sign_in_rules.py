@@ -16,7 +16,7 @@ RULES = "/setup/sign-in"
 
 
 def stored(world: World) -> SignInRules:
-    return world.stand_in.run(world.stand_in.workgate.sign_in.rules(world.acme, by=OPERATOR))
+    return world.stand_in.run(world.stand_in.workgate.services.sign_in.rules(world.acme, by=OPERATOR))
 
 
 def entries(page: httpx.Response) -> dict[str, str]:
@@ -92,7 +92,7 @@ def test_changing(world: World) -> None:
     assert stored(world).passwords.expires_days is None
     assert stored(world).passwords.lock_tries is None
     # Another environment has its own.
-    rules = world.stand_in.workgate.sign_in.rules
+    rules = world.stand_in.workgate.services.sign_in.rules
     assert world.stand_in.run(rules(world.preview, by=OPERATOR)) == SignInRules()
 
 
@@ -173,7 +173,7 @@ def test_who_may_not(shared: World, ann: Browser) -> None:
 
 
 def test_two_administrators_change_different_rules_at_once(world: World) -> None:
-    sign_in, run = world.stand_in.workgate.sign_in, world.stand_in.run
+    sign_in, run = world.stand_in.workgate.services.sign_in, world.stand_in.run
     run(sign_in.change(world.acme, RulesChanges(history=3), by=OPERATOR))
     run(sign_in.change(world.acme, RulesChanges(minimum_length=10), by=OPERATOR))
     assert (stored(world).passwords.history, stored(world).passwords.minimum_length) == (3, 10)

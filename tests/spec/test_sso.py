@@ -119,7 +119,7 @@ def test_matched_by_subject_only(there: World, provider: ScriptedProvider, row: 
 def test_a_disabled_user_stays_out(there: World, provider: ScriptedProvider, row: IdentityProvider) -> None:
     user = there.stand_in.create_user(there.acme, "disabled", PASSWORD)
     federate(there, row, "disabled", user)
-    administration = there.stand_in.workgate.administration
+    administration = there.stand_in.workgate.services.administration
     there.stand_in.run(administration.set_active(there.acme, "disabled", active=False))
     trip = go(there.browser(), row)
     assert trip.back(provider.code(trip.query, sub="disabled")).status_code == 403
@@ -371,6 +371,6 @@ def test_what_lives_on(there: World, provider: ScriptedProvider) -> None:
     assert by_provider.back(provider.code(by_provider.query)).status_code == 303
     assert by_password.sign_in("bob").status_code == 303
     set_rules(there, there.acme, SsoMode.ONLY)
-    providers = there.stand_in.workgate.identity_providers
+    providers = there.stand_in.workgate.services.identity_providers
     there.stand_in.run(providers.delete(there.acme, str(row.provider_id), by=OPERATOR))
     assert who_is(by_provider.browser) == who_is(by_password) == there.bob.user_id

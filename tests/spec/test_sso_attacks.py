@@ -205,7 +205,7 @@ def test_answers_that_are_no_json(there: World, path: str, status: int, body: by
             trip = go(there.browser(), row)
             assert trip.back(odd.code(trip.query)).status_code in {403, 502}
             assert who_is(trip.browser) is None
-    providers = there.stand_in.workgate.identity_providers
+    providers = there.stand_in.workgate.services.identity_providers
     there.stand_in.run(providers.delete(there.acme, str(row.provider_id), by=OPERATOR))
 
 

@@ -86,12 +86,12 @@ def created(answer: httpx.Response) -> str:
 
 
 def stored(world: World, path: str) -> IdentityProvider:
-    providers = world.stand_in.workgate.identity_providers
+    providers = world.stand_in.workgate.services.identity_providers
     return world.stand_in.run(providers.provider(world.acme, path.rpartition("/")[2], by=OPERATOR))
 
 
 def all_stored(world: World) -> object:
-    return world.stand_in.run(world.stand_in.workgate.identity_providers.providers(world.acme, by=OPERATOR))
+    return world.stand_in.run(world.stand_in.workgate.services.identity_providers.providers(world.acme, by=OPERATOR))
 
 
 def press(browser: Browser, path: str, button: str) -> httpx.Response:
@@ -265,7 +265,7 @@ def test_expiry(there: World) -> None:
     with a_world() as world:
         row = saml.set_up(world, IDP)
         path = f"{SSO}/{row.provider_id}"
-        described = world.stand_in.workgate.saml
+        described = world.stand_in.workgate.services.saml
         assert described is not None
         metadata, _ = described.described(row)
         ends = metadata.certificates[0].not_after // 1000

@@ -32,7 +32,9 @@ def central(
     """Let every organisation of the lane install an application, or take it from all who did."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        changed = await workgate.central.set_central(environment, client_id, central=switch is Switch.ON, by=OPERATOR)
+        changed = await workgate.services.central.set_central(
+            environment, client_id, central=switch is Switch.ON, by=OPERATOR
+        )
         return dict(to_builtins(show_application(changed, workgate.clock.now())))
 
     word = "available to every organisation" if switch is Switch.ON else "for its own organisation only"
@@ -43,7 +45,7 @@ def available(org: Org, lane: Lane = "my", database: Database = None, as_json: A
     """List the applications of other organisations that an organisation may install."""
 
     async def work(workgate: Workgate, environment: Environment) -> list[dict[str, Any]]:
-        found = await workgate.central.available(environment, by=OPERATOR)
+        found = await workgate.services.central.available(environment, by=OPERATOR)
         return [to_builtins(show_offered(one)) for one in found]
 
     found = run_in(org, lane, database, work)
@@ -64,7 +66,9 @@ def install(
     """Install another organisation's application: the users of this one can connect it."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        return dict(to_builtins(show_offered(await workgate.central.install(environment, client_id, by=OPERATOR))))
+        return dict(
+            to_builtins(show_offered(await workgate.services.central.install(environment, client_id, by=OPERATOR)))
+        )
 
     result = run_in(org, lane, database, work)
     show(as_json, result, f"{result['name']}, of {result['owner_domain']}, is installed")
@@ -80,7 +84,7 @@ def uninstall(
     """Uninstall another organisation's application: its access to this one ends at once."""
 
     async def work(workgate: Workgate, environment: Environment) -> None:
-        await workgate.central.uninstall(environment, client_id, by=OPERATOR)
+        await workgate.services.central.uninstall(environment, client_id, by=OPERATOR)
 
     run_in(org, lane, database, work)
     show(as_json, {"client_id": client_id, "uninstalled": True}, f"{client_id} is uninstalled")

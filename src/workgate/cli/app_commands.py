@@ -48,9 +48,9 @@ def create(
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
         if (public_key is None) != (key_user is None):
             raise Problem("--public-key and --key-user go together: a key speaks for a user")
-        owner = None if key_user is None else await workgate.administration.user_named(environment, key_user)
+        owner = None if key_user is None else await workgate.services.administration.user_named(environment, key_user)
         pem = None if public_key is None else public_key.read_text("ascii", errors="replace")
-        registered = await workgate.registry.register(
+        registered = await workgate.services.registry.register(
             environment,
             NewApplication(
                 name=name,
@@ -73,9 +73,9 @@ def create(
         if pem is not None:
             client_id = registered.application.client_id
             try:
-                await workgate.application_keys.add(environment, client_id, pem, owner=owner, by=OPERATOR)
+                await workgate.services.application_keys.add(environment, client_id, pem, owner=owner, by=OPERATOR)
             except Problem:
-                await workgate.registry.delete(environment, client_id, by=OPERATOR)
+                await workgate.services.registry.delete(environment, client_id, by=OPERATOR)
                 raise
         return _with_secret(workgate, registered)
 
@@ -124,7 +124,9 @@ def update(
         fields |= {key: duration(text) for key, text in times.items() if text is not None}
         if logo is not None or no_logo:
             fields["logo"] = None if logo is None else logo.read_bytes()
-        changed = await workgate.registry.update(environment, client_id, ApplicationChanges(**fields), by=OPERATOR)
+        changed = await workgate.services.registry.update(
+            environment, client_id, ApplicationChanges(**fields), by=OPERATOR
+        )
         return dict(to_builtins(descriptions.show_application(changed, workgate.clock.now())))
 
     show(as_json, run_in(org, lane, database, work), f"{client_id} is changed")
@@ -142,7 +144,7 @@ def promote(
     """Copy an application's definition to another lane, where it gets an ID and a secret of its own."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        return _with_secret(workgate, await workgate.registry.promote(environment, client_id, to, by=OPERATOR))
+        return _with_secret(workgate, await workgate.services.registry.promote(environment, client_id, to, by=OPERATOR))
 
     _show_registered(as_json, run_in(org, lane, database, work))
 
@@ -160,8 +162,10 @@ def connections(
     """Say for whom an application may act."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        count = await workgate.connections.count(environment, client_id, by=OPERATOR)
-        page = await workgate.connections.of_application(environment, client_id, after=after, limit=limit, by=OPERATOR)
+        count = await workgate.services.connections.count(environment, client_id, by=OPERATOR)
+        page = await workgate.services.connections.of_application(
+            environment, client_id, after=after, limit=limit, by=OPERATOR
+        )
         return dict(to_builtins(descriptions.show_connections(count, page.connections, page.following)))
 
     result = run_in(org, lane, database, work)
@@ -178,7 +182,7 @@ def list_applications(org: Org, lane: Lane = "my", database: Database = None, as
     """List an environment's applications."""
 
     async def work(workgate: Workgate, environment: Environment) -> list[dict[str, Any]]:
-        found = await workgate.registry.applications(environment, by=OPERATOR)
+        found = await workgate.services.registry.applications(environment, by=OPERATOR)
         now = workgate.clock.now()
         return [to_builtins(descriptions.show_application(application, now)) for application in found]
 
@@ -198,7 +202,7 @@ def show_application(
     """Show an application."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        application = await workgate.registry.application(environment, client_id, by=OPERATOR)
+        application = await workgate.services.registry.application(environment, client_id, by=OPERATOR)
         shown = descriptions.show_application(application, workgate.clock.now(), environment.customer_id)
         return dict(to_builtins(shown))
 
@@ -217,7 +221,7 @@ def delete(
     """Delete an application: its codes, tokens and sessions end at once."""
 
     async def work(workgate: Workgate, environment: Environment) -> None:
-        await workgate.registry.delete(environment, client_id, by=OPERATOR)
+        await workgate.services.registry.delete(environment, client_id, by=OPERATOR)
 
     run_in(org, lane, database, work)
     show(as_json, {"client_id": client_id, "deleted": True}, f"{client_id} is deleted")

@@ -34,7 +34,7 @@ def add_secret(
     """Add a client secret; it is shown this once, and the others go on working."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        secret, text = await workgate.registry.add_secret(environment, client_id, note, by=OPERATOR)
+        secret, text = await workgate.services.registry.add_secret(environment, client_id, note, by=OPERATOR)
         return dict(to_builtins(show_new_secret(client_id, secret, text)))
 
     result = run_in(org, lane, database, work)
@@ -54,8 +54,8 @@ def note_secret(
     """Give a client secret another note."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        secret = await workgate.registry.note_secret(environment, client_id, secret_id, note, by=OPERATOR)
-        application = await workgate.registry.application(environment, client_id, by=OPERATOR)
+        secret = await workgate.services.registry.note_secret(environment, client_id, secret_id, note, by=OPERATOR)
+        application = await workgate.services.registry.application(environment, client_id, by=OPERATOR)
         return dict(to_builtins(show_secret(secret, application.secrets, workgate.clock.now())))
 
     show(as_json, run_in(org, lane, database, work), f"secret {secret_id} has another note")
@@ -73,7 +73,7 @@ def delete_secret(
     """Delete a client secret; tokens that it fetched live on until they expire."""
 
     async def work(workgate: Workgate, environment: Environment) -> None:
-        await workgate.registry.delete_secret(environment, client_id, secret_id, by=OPERATOR)
+        await workgate.services.registry.delete_secret(environment, client_id, secret_id, by=OPERATOR)
 
     run_in(org, lane, database, work)
     show(as_json, {"client_id": client_id, "id": secret_id, "deleted": True}, f"secret {secret_id} is deleted")
@@ -93,9 +93,11 @@ def add_key(
     """Add a public key of a user to a machine-to-machine application."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        owner = await workgate.administration.user_named(environment, user)
+        owner = await workgate.services.administration.user_named(environment, user)
         pem = file.read_text("ascii", errors="replace")
-        key = await workgate.application_keys.add(environment, client_id, pem, note=note, owner=owner, by=OPERATOR)
+        key = await workgate.services.application_keys.add(
+            environment, client_id, pem, note=note, owner=owner, by=OPERATOR
+        )
         return dict(to_builtins(show_key(key)))
 
     result = run_in(org, lane, database, work)
@@ -116,12 +118,12 @@ def generate_key(
     """Make a key pair: its public half is added, its private one written to a file, this once."""
 
     async def work(workgate: Workgate, environment: Environment) -> dict[str, Any]:
-        owner = await workgate.administration.user_named(environment, user)
+        owner = await workgate.services.administration.user_named(environment, user)
         # The file first: of a key that cannot be written down nothing is to be added.
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as lines:
             try:
-                made = await workgate.application_keys.generate(
+                made = await workgate.services.application_keys.generate(
                     environment, client_id, note=note, owner=owner, by=OPERATOR
                 )
             except BaseException:
@@ -141,7 +143,7 @@ def list_keys(
     """List an application's public keys."""
 
     async def work(workgate: Workgate, environment: Environment) -> list[dict[str, Any]]:
-        keys = await workgate.application_keys.keys(environment, client_id, by=OPERATOR)
+        keys = await workgate.services.application_keys.keys(environment, client_id, by=OPERATOR)
         return [to_builtins(show_key(key)) for key in keys]
 
     found = run_in(org, lane, database, work)
@@ -161,7 +163,7 @@ def delete_key(
     """Delete a public key; sessions that it opened live on until they expire."""
 
     async def work(workgate: Workgate, environment: Environment) -> None:
-        await workgate.application_keys.delete(environment, client_id, key_id, by=OPERATOR)
+        await workgate.services.application_keys.delete(environment, client_id, key_id, by=OPERATOR)
 
     run_in(org, lane, database, work)
     show(as_json, {"client_id": client_id, "id": key_id, "deleted": True}, f"key {key_id} is deleted")

@@ -67,7 +67,7 @@ def latest(
         environment = await environment_of(workgate, org, lane)
         wanted = await _filter(workgate, environment, event, actor, app, address, reference, since, until)
         place = None if before is None else RowId(before)
-        return await workgate.audit_queries.page(environment, wanted, before=place, limit=limit, by=OPERATOR)
+        return await workgate.services.audit_queries.page(environment, wanted, before=place, limit=limit, by=OPERATOR)
 
     page = run(database, work)
     found = [described(record) for record in page.records]
@@ -93,7 +93,7 @@ def export(
     async def work(workgate: Workgate) -> None:
         environment = await environment_of(workgate, org, lane)
         wanted = await _filter(workgate, environment, event, actor, app, address, None, since, until)
-        async for record in workgate.audit_queries.export(environment, wanted, by=OPERATOR):
+        async for record in workgate.services.audit_queries.export(environment, wanted, by=OPERATOR):
             sys.stdout.write(json_line(record).decode())
 
     run(database, work)
@@ -110,7 +110,7 @@ async def _filter(
     since: datetime | None,
     until: datetime | None,
 ) -> AuditFilter:
-    user = None if actor is None else await workgate.administration.user_named(environment, actor)
+    user = None if actor is None else await workgate.services.administration.user_named(environment, actor)
     return AuditFilter(
         event=event,
         actor=None if user is None else user.user_id,

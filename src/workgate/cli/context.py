@@ -114,4 +114,4 @@ def duration(text: str | None) -> int | None:
 
 async def environment_of(workgate: Workgate, org: str, lane: str) -> Environment:
     """Give the environment that ``--org`` and ``--lane`` name."""
-    return await workgate.administration.environment(org, lane)
+    return await workgate.services.administration.environment(org, lane)

@@ -77,15 +77,16 @@ async def _run(listener: socket.socket, url: str, app_port: int, began: float) -
 
 
 async def _seed(workgate: Workgate, redirect_uri: str) -> tuple[Environment, Registered]:
-    environments = await workgate.administration.create_environments(DOMAIN, LANES, name="My Organization")
+    environments = await workgate.services.administration.create_environments(DOMAIN, LANES, name="My Organization")
     for environment in environments:
         users = [
-            await workgate.administration.create_user(environment, password=PASSWORD, **person) for person in PEOPLE
+            await workgate.services.administration.create_user(environment, password=PASSWORD, **person)
+            for person in PEOPLE
         ]
         await workgate.database.objects.insert(
             projects(environment, users, now=workgate.clock.now(), entropy=workgate.entropy)
         )
-    registered = await workgate.registry.register(
+    registered = await workgate.services.registry.register(
         environments[0],
         NewApplication(
             name="ClientApp",
@@ -101,7 +102,7 @@ async def _seed(workgate: Workgate, redirect_uri: str) -> tuple[Environment, Reg
     )
     # Other organisations could install it; there are none, but its own users can come by the central host, too.
     client_id = registered.application.client_id
-    await workgate.central.set_central(environments[0], client_id, central=True, by=OPERATOR)
+    await workgate.services.central.set_central(environments[0], client_id, central=True, by=OPERATOR)
     return environments[0], registered
 
 

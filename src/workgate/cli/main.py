@@ -1,10 +1,12 @@
 """Where the program begins."""
 
+import gc
 import sys
 
 
 def run() -> None:
     """Run the command line; without the server's libraries, say how to get them."""
+    gc.disable()  # hardly anything that loading makes is garbage; looking for it would take an eighth of the start
     try:
         import typer
 
@@ -13,6 +15,8 @@ def run() -> None:
         if error.name is not None and error.name.startswith("workgate"):
             raise
         sys.exit(f"workgate: {error.name} is not installed; the server needs: pip install 'workgate[server]'")
+    gc.freeze()  # what was loaded stays
+    gc.enable()
     try:
         status = cli(standalone_mode=False)
     except typer.Abort:

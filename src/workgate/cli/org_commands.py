@@ -23,7 +23,7 @@ def create(
     """Create an organisation's environments."""
 
     async def work(workgate: Workgate) -> list[dict[str, Any]]:
-        created = await workgate.administration.create_environments(
+        created = await workgate.services.administration.create_environments(
             domain,
             lane or ["my"],
             name=name,

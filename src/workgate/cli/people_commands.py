@@ -33,7 +33,9 @@ def list_users(
         found: list[dict[str, Any]] = []
         after: str | None = ""
         while after is not None:
-            page = await workgate.people.people(environment, search=search, after=after, limit=_PAGE, by=OPERATOR)
+            page = await workgate.services.people.people(
+                environment, search=search, after=after, limit=_PAGE, by=OPERATOR
+            )
             found += [_shown(workgate, person) for person in page.people]
             after = page.following
         return found
@@ -87,7 +89,7 @@ def change(
         fail("name at least one thing to change")
 
     async def work(workgate: Workgate) -> dict[str, Any]:
-        environment, people = await environment_of(workgate, org, lane), workgate.people
+        environment, people = await environment_of(workgate, org, lane), workgate.services.people
         user = (await _named(workgate, environment, username)).user
         await people.change(environment, user.user_id, changes, by=OPERATOR)
         if unlock:
@@ -116,7 +118,9 @@ def invite(
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
         user = (await _named(workgate, environment, username)).user
-        invited = await workgate.mailed_links.invite(environment, user, by=OPERATOR, mailing=Mailing(origin, str))
+        invited = await workgate.services.mailed_links.invite(
+            environment, user, by=OPERATOR, mailing=Mailing(origin, str)
+        )
         await workgate.outbox.flush()
         return dict(to_builtins(show_invitation(invited)))
 
@@ -126,7 +130,7 @@ def invite(
 
 
 async def _named(workgate: Workgate, environment: Environment, username: str) -> Person:
-    return await workgate.people.named(environment, username, by=OPERATOR)
+    return await workgate.services.people.named(environment, username, by=OPERATOR)
 
 
 def _shown(workgate: Workgate, person: Person) -> dict[str, Any]:

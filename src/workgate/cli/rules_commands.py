@@ -21,7 +21,7 @@ def show_them(org: Org, lane: Lane = "my", database: Database = None, as_json: A
     """Show how people sign in."""
 
     async def work(workgate: Workgate) -> SignInRules:
-        return await workgate.sign_in.rules(await environment_of(workgate, org, lane), by=OPERATOR)
+        return await workgate.services.sign_in.rules(await environment_of(workgate, org, lane), by=OPERATOR)
 
     _print(as_json, run(database, work))
 
@@ -67,7 +67,7 @@ def set_them(
 
     async def work(workgate: Workgate) -> SignInRules:
         changes = RulesChanges(**{name: given.get(name, UNSET) for name in RulesChanges.__struct_fields__})
-        return await workgate.sign_in.change(await environment_of(workgate, org, lane), changes, by=OPERATOR)
+        return await workgate.services.sign_in.change(await environment_of(workgate, org, lane), changes, by=OPERATOR)
 
     _print(as_json, run(database, work))
 

@@ -15,7 +15,7 @@ from workgate.domain.ports import StoreUnavailable
 from workgate.opening import SystemClock
 from workgate.ops.settings import Settings
 from workgate.ops.telemetry import configure_logging
-from workgate.server import Workgate, server_for
+from workgate.server import Workgate, load_everything, server_for
 from workgate.serving import listen, listen_together
 from workgate.supervisor import Supervisor
 
@@ -50,6 +50,7 @@ def serve(
     if workers == 1:
         status = _serve(settings, listeners[0], ready=ready)
     else:
+        load_everything()
         status = Supervisor(listeners, work, ready, settings.drain_seconds).run()
     if status:
         raise typer.Exit(status)
@@ -78,7 +79,6 @@ def _serve(
     except _UNUSABLE as error:
         complain(str(error))
         return 1
-    gc.collect()
     gc.freeze()  # what was loaded stays: the collector need not walk it again and again
     server = server_for(workgate, ready=ready, supervisor=supervisor)
     server.run(sockets=[listener])

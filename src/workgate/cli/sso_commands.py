@@ -67,7 +67,7 @@ def add(
     )
 
     async def work(workgate: Workgate) -> dict[str, Any]:
-        provider = await workgate.identity_providers.create(
+        provider = await workgate.services.identity_providers.create(
             await environment_of(workgate, org, lane),
             ProviderKind.OIDC,
             name,
@@ -91,8 +91,8 @@ def list_providers(org: Org, lane: Lane = "my", database: Database = None, as_js
 
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
-        rules = await workgate.sign_in.rules(environment, by=OPERATOR)
-        found = await workgate.identity_providers.providers(environment, by=OPERATOR)
+        rules = await workgate.services.sign_in.rules(environment, by=OPERATOR)
+        found = await workgate.services.identity_providers.providers(environment, by=OPERATOR)
         return {"sso": rules.sso.value, "providers": [to_builtins(show_provider(provider)) for provider in found]}
 
     result = run(database, work)
@@ -111,7 +111,7 @@ def show_one(
 
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
-        provider = await workgate.identity_providers.provider(environment, provider_id, by=OPERATOR)
+        provider = await workgate.services.identity_providers.provider(environment, provider_id, by=OPERATOR)
         return dict(to_builtins(show_provider(provider)))
 
     result = run(database, work)
@@ -142,7 +142,7 @@ def delete(
 
     async def work(workgate: Workgate) -> None:
         environment = await environment_of(workgate, org, lane)
-        await workgate.identity_providers.delete(environment, provider_id, by=OPERATOR)
+        await workgate.services.identity_providers.delete(environment, provider_id, by=OPERATOR)
 
     run(database, work)
     show(as_json, {"id": provider_id, "deleted": True}, f"the identity provider {provider_id} is deleted")
@@ -164,7 +164,7 @@ def use(
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
         exempt = UNSET if administrators_exempt is None else administrators_exempt
-        rules = await workgate.sign_in.change(
+        rules = await workgate.services.sign_in.change(
             environment, RulesChanges(sso=mode, administrators_exempt=exempt), by=OPERATOR
         )
         return {"sso": rules.sso.value, "administrators_exempt": rules.administrators_exempt}
@@ -186,9 +186,9 @@ def federate(
 
     async def work(workgate: Workgate) -> list[dict[str, Any]]:
         environment = await environment_of(workgate, org, lane)
-        found = await workgate.identity_providers.provider(environment, provider, by=OPERATOR)
-        user = await workgate.administration.user_named(environment, username)
-        await workgate.federations.federate(environment, found, subject, user, by=OPERATOR)
+        found = await workgate.services.identity_providers.provider(environment, provider, by=OPERATOR)
+        user = await workgate.services.administration.user_named(environment, username)
+        await workgate.services.federations.federate(environment, found, subject, user, by=OPERATOR)
         return await _federations(workgate, environment, username)
 
     show(as_json, {"username": username, "federations": run(database, work)}, f"{subject} signs in as {username}")
@@ -207,17 +207,17 @@ def unfederate(
 
     async def work(workgate: Workgate) -> list[dict[str, Any]]:
         environment = await environment_of(workgate, org, lane)
-        found = await workgate.identity_providers.provider(environment, provider, by=OPERATOR)
-        user = await workgate.administration.user_named(environment, username)
-        await workgate.federations.unfederate(environment, found, subject, user=user, by=OPERATOR)
+        found = await workgate.services.identity_providers.provider(environment, provider, by=OPERATOR)
+        user = await workgate.services.administration.user_named(environment, username)
+        await workgate.services.federations.unfederate(environment, found, subject, user=user, by=OPERATOR)
         return await _federations(workgate, environment, username)
 
     show(as_json, {"username": username, "federations": run(database, work)}, f"{subject} signs in as nobody")
 
 
 async def _federations(workgate: Workgate, environment: Environment, username: str) -> list[dict[str, Any]]:
-    user = await workgate.administration.user_named(environment, username)
-    found = await workgate.federations.of(environment, user, by=OPERATOR)
+    user = await workgate.services.administration.user_named(environment, username)
+    found = await workgate.services.federations.of(environment, user, by=OPERATOR)
     return [dict(to_builtins(show_federation(federated))) for federated in found]
 
 
@@ -225,7 +225,7 @@ def _switch(provider_id: str, org: str, lane: str, database: str | None, as_json
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
         changes = ProviderChanges(enabled=enabled)
-        provider = await workgate.identity_providers.change(environment, provider_id, changes, by=OPERATOR)
+        provider = await workgate.services.identity_providers.change(environment, provider_id, changes, by=OPERATOR)
         return dict(to_builtins(show_provider(provider)))
 
     result = run(database, work)

@@ -38,7 +38,7 @@ def create(
 
     async def work(workgate: Workgate) -> dict[str, Any]:
         environment = await environment_of(workgate, org, lane)
-        user = await workgate.administration.create_user(
+        user = await workgate.services.administration.create_user(
             environment,
             username,
             password=secret,
@@ -73,7 +73,7 @@ def set_password(
 
     async def work(workgate: Workgate) -> None:
         environment = await environment_of(workgate, org, lane)
-        await workgate.password_desk.set_by_operator(environment, username, secret, any_password=any_password)
+        await workgate.services.password_desk.set_by_operator(environment, username, secret, any_password=any_password)
 
     run(database, work)
     show(as_json, {"username": username}, f"{username} has another password; all sessions ended")
@@ -103,8 +103,8 @@ def reset_second_steps(
 
     async def work(workgate: Workgate) -> bool:
         environment = await environment_of(workgate, org, lane)
-        user = await workgate.administration.user_named(environment, username)
-        return await workgate.second_steps.reset(environment, user, by=OPERATOR)
+        user = await workgate.services.administration.user_named(environment, username)
+        return await workgate.services.second_steps.reset(environment, user, by=OPERATOR)
 
     was_reset = run(database, work)
     told = f"{username} has no second step any more" if was_reset else f"{username} had no second step"
@@ -124,8 +124,8 @@ def withdraw(
 
     async def work(workgate: Workgate) -> int:
         environment = await environment_of(workgate, org, lane)
-        user = await workgate.administration.user_named(environment, username)
-        return await workgate.connections.withdraw_of(environment, app, user.user_id, by=OPERATOR)
+        user = await workgate.services.administration.user_named(environment, username)
+        return await workgate.services.connections.withdraw_of(environment, app, user.user_id, by=OPERATOR)
 
     ended = run(database, work)
     show(as_json, {"username": username, "ended": ended}, f"{ended} authorizations ended")
@@ -134,8 +134,8 @@ def withdraw(
 def _set_active(username: str, org: str, lane: str, database: str | None, *, active: bool) -> None:
     async def work(workgate: Workgate) -> None:
         environment = await environment_of(workgate, org, lane)
-        user = (await workgate.people.named(environment, username, by=OPERATOR)).user
-        await workgate.people.change(environment, user.user_id, PersonChanges(is_active=active), by=OPERATOR)
+        user = (await workgate.services.people.named(environment, username, by=OPERATOR)).user
+        await workgate.services.people.change(environment, user.user_id, PersonChanges(is_active=active), by=OPERATOR)
 
     run(database, work)
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import Insert, String, and_, literal_column, null, select, update
-from sqlalchemy.dialects.postgresql import insert  # whose "on conflict" SQLite writes alike
 from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SessionLimits, SessionOrigin
@@ -60,7 +59,7 @@ class SqlAuthorizationStore:
         self._read = engine.lookup(_read_authorization())
         row = [given(table.c[name], "row_id" if name == "authorization_id" else name) for name in _COLUMNS]
         self._begin = engine.operation(
-            insert(table)
+            engine.insert(table)
             .values(dict(zip(_COLUMNS, row, strict=True)))
             .on_conflict_do_nothing(index_elements=[column.name for column in table.primary_key]),
             _append(AuditEvent.CONSENT_GIVEN, now=given(table.c.consented_at)),
@@ -72,7 +71,7 @@ class SqlAuthorizationStore:
             update(table)
             .where(_this_row, table.c.status == _PENDING, table.c.code_expires_at > _now)
             .values(status=_ACTIVE, generation=1, key_id=key_id, **next_session),
-            _open_session(),
+            _open_session(engine),
             _append(AuditEvent.CODE_REDEEMED),
             key=_KEY,
             tells=_TELLS,
@@ -81,14 +80,14 @@ class SqlAuthorizationStore:
             update(table)
             .where(_this_generation, table.c.session_sequence == given(table.c.session_sequence, "seen_sequence"))
             .values(generation=table.c.generation + 1, key_id=key_id, rotated_at=_now, **next_session),
-            _open_session(),
+            _open_session(engine),
             _append(AuditEvent.TOKEN_REFRESHED),
             key=_KEY,
             tells=_TELLS,
         )
         self._renew = engine.operation(
             update(table).where(_this_generation).values(next_session),
-            _open_session(),
+            _open_session(engine),
             _append(AuditEvent.TOKEN_REFRESHED),
             key=_KEY,
             tells=_TELLS,
@@ -295,9 +294,9 @@ def _told(authorization: Authorization) -> dict[str, object]:
     }
 
 
-def _open_session() -> Insert:
+def _open_session(engine: Engine) -> Insert:
     origin = literal_column(f"'{SessionOrigin.APPLICATION}'", String)
-    return open_session(origin=origin, opened_at=_now, last_seen_at=_now)
+    return open_session(engine, origin=origin, opened_at=_now, last_seen_at=_now)
 
 
 def _append(event: AuditEvent, now: ColumnElement[Any] = _now) -> Insert:

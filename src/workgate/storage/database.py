@@ -1,6 +1,8 @@
 """An installation's database with all its stores, whichever engine keeps it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from workgate.domain.ids import Milliseconds
 from workgate.storage.accounts import SqlEnvironmentStore, SqlInstallationStore, SqlUserStore
@@ -29,6 +31,23 @@ from workgate.storage.sqlite import SqliteEngine
 from workgate.storage.sweeper import Sweeper
 from workgate.storage.used_assertions import SqlUsedAssertionStore
 
+S = TypeVar("S")
+
+
+class _Made(Generic[S]):
+    """A store of a database, made when it is first asked for: most processes need a few of them only."""
+
+    def __init__(self, make: Callable[[Engine], S]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: "type[Database]", name: str) -> None:
+        self._name = name
+
+    def __get__(self, database: "Database", owner: "type[Database]") -> S:
+        store = self._make(database.engine)
+        database.__dict__[self._name] = store  # from now on found before this is asked
+        return store
+
 
 class Database:
     """The stores over one engine.
@@ -37,33 +56,34 @@ class Database:
         engine: a database of today's schema.
     """
 
+    installation = _Made(SqlInstallationStore)
+    environments = _Made(SqlEnvironmentStore)
+    users = _Made(SqlUserStore)
+    sign_in_rules = _Made(SqlSignInRulesStore)
+    provider_states = _Made(SqlProviderStateStore)
+    people = _Made(SqlPeopleStore)
+    passwords = _Made(SqlPasswordStore)
+    links = _Made(SqlLinkStore)
+    own_sessions = _Made(SqlOwnSessionStore)
+    second_factors = _Made(SqlSecondFactorStore)
+    identity_providers = _Made(SqlIdentityProviderStore)
+    federated_users = _Made(SqlFederatedUserStore)
+    sign_in_requests = _Made(SqlSignInRequestStore)
+    used_assertions = _Made(SqlUsedAssertionStore)
+    applications = _Made(SqlApplicationStore)
+    central = _Made(SqlCentralStore)
+    keys = _Made(SqlApplicationKeyStore)
+    exchanges = _Made(SqlExchangeStore)
+    connections = _Made(SqlConnectionStore)
+    authorizations = _Made(SqlAuthorizationStore)
+    sessions = _Made(SqlSessionStore)
+    objects = _Made(SqlObjectStore)
+    audit = _Made(SqlAuditStore)
+    leases = _Made(SqlLeaseStore)
+    sweeper = _Made(Sweeper)
+
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.installation = SqlInstallationStore(engine)
-        self.environments = SqlEnvironmentStore(engine)
-        self.users = SqlUserStore(engine)
-        self.sign_in_rules = SqlSignInRulesStore(engine)
-        self.provider_states = SqlProviderStateStore(engine)
-        self.people = SqlPeopleStore(engine)
-        self.passwords = SqlPasswordStore(engine)
-        self.links = SqlLinkStore(engine)
-        self.own_sessions = SqlOwnSessionStore(engine)
-        self.second_factors = SqlSecondFactorStore(engine)
-        self.identity_providers = SqlIdentityProviderStore(engine)
-        self.federated_users = SqlFederatedUserStore(engine)
-        self.sign_in_requests = SqlSignInRequestStore(engine)
-        self.used_assertions = SqlUsedAssertionStore(engine)
-        self.applications = SqlApplicationStore(engine)
-        self.central = SqlCentralStore(engine)
-        self.keys = SqlApplicationKeyStore(engine)
-        self.exchanges = SqlExchangeStore(engine)
-        self.connections = SqlConnectionStore(engine)
-        self.authorizations = SqlAuthorizationStore(engine)
-        self.sessions = SqlSessionStore(engine)
-        self.objects = SqlObjectStore(engine)
-        self.audit = SqlAuditStore(engine)
-        self.leases = SqlLeaseStore(engine)
-        self.sweeper = Sweeper(engine)
 
     async def close(self) -> None:
         """Write what is under way, then close."""

@@ -8,9 +8,9 @@ does is a ``Change``. In both the first step decides: if it touches no row, noth
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Column, bindparam
+from sqlalchemy import Column, Table, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement, ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
@@ -18,6 +18,9 @@ from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.selectable import ReturnsRows
 
 from workgate.domain.ids import Milliseconds
+
+if TYPE_CHECKING:  # each engine loads its own dialect, and not the other one
+    from sqlalchemy.dialects.sqlite import Insert
 
 Row = Sequence[Any]
 Values = Mapping[str, Any]
@@ -131,6 +134,9 @@ class Engine(Protocol):
 
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile a statement for this database."""
+
+    def insert(self, table: Table) -> "Insert":
+        """Begin an insert that may say what happens on conflict; every database's own construct is used alike."""
 
     def lookup(self, statement: ClauseElement) -> Lookup:
         """Compile a read whose every parameter is ``given``; none of them may stand in a join's condition."""

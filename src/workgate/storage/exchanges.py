@@ -1,8 +1,6 @@
 """Exchanges of JWTs over SQL: whether one was used, and the session that it opens, in one conditional write."""
 
-from sqlalchemy import String, and_, literal_column, null, select, true, update
-from sqlalchemy import insert as plain_insert
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import String, and_, insert, literal_column, null, select, true, update
 
 from workgate.domain.accounts import SessionLimits, SessionOrigin, User
 from workgate.domain.audit import AuditEvent, AuditNote
@@ -24,7 +22,7 @@ class SqlExchangeStore:
         # Both dialects write this construct alike; "where true" because SQLite would read "on" as a join's.
         columns = [given(used_jwts.c[name]) for name in ("environment_id", "expires_at", "digest")]
         used = (
-            insert(used_jwts)
+            engine.insert(used_jwts)
             .from_select(["environment_id", "expires_at", "digest"], select(*columns).where(true()))
             .on_conflict_do_nothing()
         )
@@ -44,6 +42,7 @@ class SqlExchangeStore:
             "active_at": _now,
         }
         opened = open_session(
+            engine,
             sequence=literal_column("1"),
             origin=literal_column(f"'{SessionOrigin.APPLICATION}'", String),
             opened_at=_now,
@@ -69,7 +68,7 @@ class SqlExchangeStore:
         )
         self._exchange = engine.operation(
             used,
-            plain_insert(table).from_select(list(row), select(*row.values()).where(true())),
+            insert(table).from_select(list(row), select(*row.values()).where(true())),
             opened,
             recorded,
             key_used,

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
+from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ClauseElement, ColumnElement, Select
 from sqlalchemy.sql.dml import UpdateBase
@@ -104,6 +106,10 @@ class PostgresEngine:
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile a statement for PostgreSQL."""
         return Prepared(statement, _DIALECT)
+
+    def insert(self, table: Table) -> Any:  # noqa: ANN401 - PostgreSQL's Insert, which is used as SQLite's is
+        """Begin an insert; see ``Engine``."""
+        return insert(table)
 
     def lookup(self, statement: ClauseElement) -> "PostgresLookup":
         """Compile a read; see ``Engine``."""

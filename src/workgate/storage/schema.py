@@ -5,6 +5,10 @@ columns no refresh touches: rows are found by time-ordered primary keys, and the
 present as salts and digests only.
 """
 
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,7 +24,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
-    text,
 )
 from sqlalchemy.sql import ColumnElement
 
@@ -115,14 +118,6 @@ applications = _table(
     Column("is_central", Boolean, nullable=False, server_default=false()),
     Column("owner_environment_id", BigInteger),
     PrimaryKeyConstraint("environment_id", "client_id"),
-    Index("ix_applications_central", "client_id", sqlite_where=text("is_central"), postgresql_where=text("is_central")),
-    Index(
-        "ix_applications_owner",
-        "owner_environment_id",
-        "client_id",
-        sqlite_where=text("owner_environment_id IS NOT NULL"),
-        postgresql_where=text("owner_environment_id IS NOT NULL"),
-    ),
 )
 
 # What is remembered of an environment's applications holds as long as this is the same.
@@ -209,16 +204,6 @@ sessions = _table(
     Column("address", String(64)),
     Column("agent", String(200)),
     PrimaryKeyConstraint("environment_id", "row_id", "slot"),
-    Index(
-        "ix_sessions_person",
-        "environment_id",
-        "user_id",
-        "client_id",
-        "user_epoch",
-        "row_id",
-        sqlite_where=Column("client_id").is_(None),
-        postgresql_where=Column("client_id").is_(None),
-    ),
 )
 
 # How people sign in to an environment, as JSON; without a row, by the defaults.
@@ -354,12 +339,6 @@ audit_events = _table(
     Column("reference", String(16)),
     Column("reason", Text),
     PrimaryKeyConstraint("environment_id", "event_id"),
-    Index(
-        "ix_audit_events_reference",
-        "reference",
-        sqlite_where=Column("reference").is_not(None),
-        postgresql_where=Column("reference").is_not(None),
-    ),
 )
 
 leases = _table(
@@ -368,3 +347,30 @@ leases = _table(
     _required("holder", String(64)),
     _required("expires_at", BigInteger),
 )
+
+_PARTIAL_INDEXES: Sequence[tuple[str, Sequence[Column[Any]], ColumnElement[bool]]] = (
+    ("ix_applications_central", [applications.c.client_id], applications.c.is_central),
+    (
+        "ix_applications_owner",
+        [applications.c.owner_environment_id, applications.c.client_id],
+        applications.c.owner_environment_id.is_not(None),
+    ),
+    (
+        "ix_sessions_person",
+        [sessions.c[name] for name in ("environment_id", "user_id", "client_id", "user_epoch", "row_id")],
+        sessions.c.client_id.is_(None),
+    ),
+    ("ix_audit_events_reference", [audit_events.c.reference], audit_events.c.reference.is_not(None)),
+)
+
+
+@cache
+def whole_metadata() -> MetaData:
+    """The tables with their indexes over some of the rows: for migrations, and for what compares with them.
+
+    An index's condition is an option of each database, for which SQLAlchemy loads the dialects of both. Whoever only
+    uses the tables need not wait for that.
+    """
+    for name, columns, rows in _PARTIAL_INDEXES:
+        Index(name, *columns, sqlite_where=rows, postgresql_where=rows)
+    return metadata

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, delete, func, literal_column, null, select, update
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import Insert, and_, delete, func, literal_column, null, select, update
 from sqlalchemy.sql import ColumnElement, Select
 
 from workgate.domain.accounts import SESSION_SLOTS, Session, SessionLimits, SessionOrigin, User
@@ -45,15 +44,16 @@ def slot_of(sequence: int) -> int:
     return sequence % SESSION_SLOTS
 
 
-def open_session(**known: ColumnElement[Any]) -> Insert:
+def open_session(engine: Engine, **known: ColumnElement[Any]) -> Insert:
     """The statement that puts a session in its slot, whoever sat there.
 
     Args:
+        engine: what it is for.
         known: columns that the operation knows otherwise than as a parameter of the column's name, or besides.
     """
     values = {name: given(table.c[name]) for name in _COLUMNS} | known
     values["slot"] = (values["sequence"] % literal_column(str(SESSION_SLOTS))).label("slot")
-    statement = insert(table).values(values)  # both dialects write what follows alike
+    statement = engine.insert(table).values(values)
     rest = {name: statement.excluded[name] for name in values if name not in _KEY}
     return statement.on_conflict_do_update(index_elements=list(_KEY), set_=rest)
 
@@ -66,6 +66,7 @@ class SqlSessionStore:
         self._read = engine.lookup(_read_session())
         self._open = engine.operation(
             open_session(
+                engine,
                 sequence=literal_column("0"),
                 opened_at=_now,
                 last_seen_at=_now,

@@ -2,7 +2,6 @@
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 
 from workgate.domain.audit import AuditRecord
 from workgate.domain.ids import EnvironmentId
@@ -20,7 +19,9 @@ class SqlSignInRulesStore:
         self._read = engine.prepare(
             select(table.c.rules).where(table.c.environment_id == given(table.c.environment_id))
         )
-        statement = insert(table).values(environment_id=given(table.c.environment_id), rules=given(table.c.rules))
+        statement = engine.insert(table).values(
+            environment_id=given(table.c.environment_id), rules=given(table.c.rules)
+        )
         self._write = engine.prepare(
             statement.on_conflict_do_update(index_elements=["environment_id"], set_={"rules": statement.excluded.rules})
         )

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import Table, literal, select
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.sql import ClauseElement, ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
@@ -99,6 +99,10 @@ class SqliteEngine:
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile a statement for SQLite."""
         return Prepared(statement, self._dialect)
+
+    def insert(self, table: Table) -> sqlite_dialect.Insert:
+        """Begin an insert; see ``Engine``."""
+        return sqlite_dialect.insert(table)
 
     def lookup(self, statement: ClauseElement) -> "SqliteLookup":
         """Compile a read; see ``Engine``."""

@@ -1,7 +1,6 @@
 """SAML assertions that were used, over SQL: one insert, which only the first of several makes."""
 
 from sqlalchemy import select, true
-from sqlalchemy.dialects.postgresql import insert
 
 from workgate.domain.ids import EnvironmentId, Milliseconds
 from workgate.storage.engine import Change, Engine, given
@@ -17,7 +16,7 @@ class SqlUsedAssertionStore:
         self._engine = engine
         # Both dialects write this construct alike; "where true" because SQLite would read "on" as a join's.
         row = select(*(given(table.c[name]) for name in _COLUMNS)).where(true())
-        self._use = engine.prepare(insert(table).from_select(list(_COLUMNS), row).on_conflict_do_nothing())
+        self._use = engine.prepare(engine.insert(table).from_select(list(_COLUMNS), row).on_conflict_do_nothing())
 
     async def use(self, environment_id: EnvironmentId, digest: bytes, *, until: Milliseconds) -> bool:
         """Use one; see the port."""

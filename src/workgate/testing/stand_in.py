@@ -100,7 +100,7 @@ class StandIn:
 
     def create_org(self, domain: str = "acme", lanes: Sequence[str] = ("my",), **more: Any) -> list[Environment]:
         """Create environments; see ``Administration.create_environments``."""
-        created = self.workgate.administration.create_environments(domain, lanes, **{"name": domain, **more})
+        created = self.workgate.services.administration.create_environments(domain, lanes, **{"name": domain, **more})
         return list(self.run(created))
 
     def create_user(
@@ -111,11 +111,13 @@ class StandIn:
         **more: Any,
     ) -> User:
         """Create a user; see ``Administration.create_user``."""
-        return self.run(self.workgate.administration.create_user(environment, username, password=password, **more))
+        return self.run(
+            self.workgate.services.administration.create_user(environment, username, password=password, **more)
+        )
 
     def set_password(self, environment: Environment, username: str, password: str) -> None:
         """Give a user another password; see ``PasswordDesk.set_by_operator``."""
-        desk = self.workgate.password_desk
+        desk = self.workgate.services.password_desk
         self.run(desk.set_by_operator(environment, username, password, any_password=True))
 
     def create_app(
@@ -129,7 +131,7 @@ class StandIn:
         """Register an application; see ``NewApplication`` for the fields."""
         redirect_uris = [] if kind == "machine" else ["https://client.example/callback"]
         new = NewApplication(name=name, type=ApplicationType(kind), **{"redirect_uris": redirect_uris, **more})
-        return self.run(self.workgate.registry.register(environment, new, by=OPERATOR))
+        return self.run(self.workgate.services.registry.register(environment, new, by=OPERATOR))
 
     def insert(self, objects: Sequence[StoredObject]) -> None:
         """Store objects of the API."""

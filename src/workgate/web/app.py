@@ -1,31 +1,15 @@
-"""The table of all routes: the OAuth endpoints, which clients call, and the pages, which people see."""
+"""The table of all routes to pages, which people see."""
 
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Lifespan, Scope
+from starlette.types import ASGIApp, Scope
 
-from workgate.oauth.metadata import (
-    AUTHORIZE_PATH,
-    CONSENT_PATH,
-    INTROSPECT_PATH,
-    JWT_EXCHANGE_PATH,
-    METADATA_PATH,
-    REVOKE_PATH,
-    TOKEN_PATH,
-)
+from workgate.oauth.metadata import AUTHORIZE_PATH, CONSENT_PATH
 from workgate.web.account_routes import account_routes
 from workgate.web.central import CentralHosts, CentralPages
 from workgate.web.consent import ConsentPages
-from workgate.web.oauth import (
-    ClientEndpoint,
-    MetadataEndpoint,
-    exchange_answer,
-    introspect_answer,
-    revoke_answer,
-    token_answer,
-)
 from workgate.web.pages import SECURITY_HEADERS, STATIC_FOLDER
 from workgate.web.parts import WebParts
 from workgate.web.people_routes import people_routes
@@ -46,20 +30,9 @@ class StaticAssets(StaticFiles):
         return response
 
 
-def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, ASGIApp], ASGIApp]:
-    """Make the JSON endpoints by their paths, and the site of all pages."""
+def site_of_pages(parts: WebParts) -> ASGIApp:
+    """Make the site of all pages."""
     frame = Frame(parts)
-    clients = {
-        TOKEN_PATH: token_answer(parts.tokens),
-        INTROSPECT_PATH: introspect_answer(parts.management),
-        REVOKE_PATH: revoke_answer(parts.management),
-        JWT_EXCHANGE_PATH: exchange_answer(parts.exchange),
-    }
-    endpoints: dict[str, ASGIApp] = {
-        path: ClientEndpoint(directory=parts.directory, desk=parts.desk, answer=answer, style=parts.error_style)
-        for path, answer in clients.items()
-    }
-    endpoints[METADATA_PATH] = MetadataEndpoint(parts.directory)
     consent = ConsentPages(authorize=parts.authorize, sso=parts.sso, browsers=frame.browsers, pages=frame.pages)
     routes: list[BaseRoute] = [
         Route(AUTHORIZE_PATH, frame.site.page(consent.authorize), methods=["GET"]),
@@ -70,10 +43,10 @@ def web_app(parts: WebParts, lifespan: Lifespan[Starlette]) -> tuple[dict[str, A
         *people_routes(parts, frame.browsers, frame.pages, frame.entrance),
         Mount("/static", StaticAssets(directory=STATIC_FOLDER)),
     ]
-    app = Starlette(routes=routes, exception_handlers=frame.site.errors, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers=frame.site.errors)
     # Else a post to an address with a slash too many is answered with 307, and sends its secrets once more.
     app.router.redirect_slashes = False
-    return endpoints, _with_central_hosts(app, parts, frame)
+    return _with_central_hosts(app, parts, frame)
 
 
 def _with_central_hosts(app: ASGIApp, parts: WebParts, frame: Frame) -> ASGIApp:

@@ -1,4 +1,4 @@
-"""What the pages and the OAuth endpoints are made of."""
+"""What the pages are made of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,11 @@ from workgate.service.audit_queries import AuditQueries
 from workgate.service.authorize import AuthorizeService
 from workgate.service.central import CentralApplications
 from workgate.service.central_host import CentralHostService
-from workgate.service.clients import ClientDesk
 from workgate.service.confirming import Confirming
 from workgate.service.connections import Connections
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.federations import Federations
 from workgate.service.identity_providers import IdentityProviders
-from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.mailed_links import MailedLinks
 from workgate.service.naming import Naming
 from workgate.service.own_sessions import OwnSessions
@@ -34,14 +32,11 @@ from workgate.service.signing_in import SigningIn
 from workgate.service.sso import ProviderProtocol, SingleSignOn
 from workgate.service.sso_oidc import OidcProtocol
 from workgate.service.sso_saml import SamlProtocol
-from workgate.service.token_management import TokenManagement
-from workgate.service.tokens import TokenService
-from workgate.web.errors import ErrorStyle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebParts:
-    """What the pages and the OAuth endpoints are made of."""
+    """What the pages are made of."""
 
     directory: EnvironmentDirectory
     sessions: SessionService
@@ -54,10 +49,6 @@ class WebParts:
     oidc: OidcProtocol
     saml: SamlProtocol | None
     authorize: AuthorizeService
-    desk: ClientDesk
-    tokens: TokenService
-    management: TokenManagement
-    exchange: JwtExchange
     applications: ApplicationStore
     users: UserStore
     registry: Registry
@@ -78,4 +69,3 @@ class WebParts:
     mint: Mint
     clock: Clock
     entropy: Entropy
-    error_style: ErrorStyle

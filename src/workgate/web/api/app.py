@@ -20,12 +20,13 @@ from workgate.ops.telemetry import described, log_refusal
 from workgate.service.acting import Acting
 from workgate.service.environments import EnvironmentDirectory
 from workgate.service.sessions import SessionService
+from workgate.web.api import ADMIN_PATH
 from workgate.web.api.calls import AdminServices, Answer, Call, Lines, Picture
 from workgate.web.api.errors import Code, Failure, failure_of
 from workgate.web.api.openapi import openapi_document
 from workgate.web.api.operations import JSON, LARGEST_JSON, Operation, RawBody
 from workgate.web.api.reading import read_json, read_query
-from workgate.web.api.routes import ADMIN_PATH, OPENAPI_PATH, find
+from workgate.web.api.routes import OPENAPI_PATH, find
 
 _READING = frozenset({"GET", "HEAD"})
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Workgate"')

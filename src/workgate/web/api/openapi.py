@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from workgate import __version__
+from workgate.web.api import ADMIN_PATH
 from workgate.web.api.errors import STATUS_OF_CODE, Code, ErrorBody
 from workgate.web.api.operations import JSON, JSON_LINES, Operation, RawBody
-from workgate.web.api.routes import ADMIN_PATH, OPERATIONS, PARTS
+from workgate.web.api.routes import OPERATIONS, PARTS
 
 _ABOUT = (
     "Applications, their secrets, keys and connections, users with the rules by which they sign in, and the audit log "

@@ -19,7 +19,7 @@ from workgate.service.descriptions import (
     ShownSecret,
 )
 from workgate.service.logos import LARGEST_LOGO
-from workgate.web.api import applications, audit, central, credentials, people
+from workgate.web.api import ADMIN_PATH, applications, audit, central, credentials, people
 from workgate.web.api.bodies import (
     AuditPageQuery,
     AuditQuery,
@@ -43,7 +43,6 @@ from workgate.web.api.calls import (
 from workgate.web.api.operations import JSON_LINES, Operation, RawBody
 from workgate.web.api.user_routes import USER_OPERATIONS
 
-ADMIN_PATH = "/integrations/oauth2/api/v1/admin"
 OPENAPI_PATH = f"{ADMIN_PATH}/openapi.json"
 
 PARTS: Mapping[str, str] = MappingProxyType(
