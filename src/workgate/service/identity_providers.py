@@ -25,7 +25,7 @@ from workgate.service.sso import ProviderProtocol
 
 MOST_PROVIDERS = 20
 _LONGEST_SECRET = 1024
-_LONGEST_ATTRIBUTE = 255
+LONGEST_ATTRIBUTE = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +127,7 @@ class IdentityProviders:
         """
         by.must_administer(environment)
         adapter = self._protocol(kind)
+        _check_takes_secret(kind, secret)
         prepared = await adapter.prepared(environment, protocol, None)
         now = self._clock.now()
         provider = IdentityProvider(
@@ -176,6 +177,7 @@ class IdentityProviders:
         if changes.provisioning is not UNSET:
             new["provisioning"] = _checked_provisioning(changes.provisioning)
         if changes.secret is not UNSET:
+            _check_takes_secret(provider.kind, changes.secret or "")
             new["sealed_secret"] = self._sealed(provider, changes.secret)
         changed = replace(provider, **new)
         adapter = self._protocol(provider.kind)
@@ -269,6 +271,11 @@ def _locked_out() -> Conflict:
     )
 
 
+def _check_takes_secret(kind: ProviderKind, secret: str | None) -> None:
+    if kind is ProviderKind.SAML and secret is not None:
+        raise Problem("a SAML provider has no secret: our key pair for it is made here", field="secret")
+
+
 def _checked_name(name: str) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_PROVIDER_NAME or not name.isprintable():
@@ -283,6 +290,6 @@ def _checked_name(name: str) -> str:
 def _checked_provisioning(provisioning: Provisioning) -> Provisioning:
     for name in ("username", "first_name", "last_name", "email"):
         attribute = getattr(provisioning, name)
-        if len(attribute) > _LONGEST_ATTRIBUTE or not attribute.isprintable():
+        if len(attribute) > LONGEST_ATTRIBUTE or not attribute.isprintable():
             raise Problem("an attribute's name has at most 255 characters, none of them control characters", field=name)
     return provisioning

@@ -11,6 +11,7 @@ from workgate.domain.problems import Problem
 from workgate.domain.sso import REQUEST_SECONDS, FetchFailed, IdentityProvider, ProviderKind, Vouched, callback_path
 from workgate.oauth.pkce import s256
 from workgate.service.provider_secrets import ProviderSecrets
+from workgate.service.provider_settings import read_settings
 from workgate.service.sso import Begun, Onward, Prepared, Taken
 from workgate.signin.id_tokens import KEY_TYPES
 from workgate.signin.oidc import Asked, Callback, ClientAuthentication, OidcClient, OidcSettings
@@ -84,11 +85,7 @@ class OidcProtocol:
 
     def check(self, protocol: Mapping[str, object], *, has_secret: bool) -> Mapping[str, object]:
         """Check the settings and fill their defaults in; see the protocol."""
-        try:
-            settings = msgspec.convert(protocol, OidcSettings)
-        except msgspec.ValidationError as error:
-            field = re.search(r"\$\.(\w+)", str(error)) or re.search(r"`(\w+)`", str(error))
-            raise Problem("it is missing or not of the right kind", field=field[1] if field else None) from None
+        settings = read_settings(protocol, OidcSettings)
         self._check_issuer(settings.issuer)
         if not 0 < len(settings.client_id) <= 255 or not settings.client_id.isprintable():
             raise Problem(

@@ -5,7 +5,6 @@ said by another.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -20,6 +19,7 @@ from workgate.domain.problems import Problem, TooOften
 from workgate.domain.sso import FetchFailed, IdentityProvider, NotVouched, ProviderKind, Vouched, callback_path
 from workgate.domain.sso_ports import UsedAssertionStore
 from workgate.service.provider_secrets import ProviderSecrets
+from workgate.service.provider_settings import read_settings
 from workgate.service.sso import Begun, Onward, Prepared
 from workgate.signin.fetch import Fetcher
 from workgate.signin.saml import NAME_ID_FORMATS, Saml, SamlProvider, SamlSettings
@@ -163,11 +163,7 @@ class SamlProtocol:
 
     def check(self, protocol: Mapping[str, object], *, has_secret: bool) -> Mapping[str, object]:
         """Check the settings and fill their defaults in; see the protocol."""
-        try:
-            settings = msgspec.convert(protocol, SamlSettings)
-        except msgspec.ValidationError as error:
-            field = re.search(r"\$\.(\w+)", str(error)) or re.search(r"`(\w+)`", str(error))
-            raise Problem("it is missing or not of the right kind", field=field[1] if field else None) from None
+        settings = read_settings(protocol, SamlSettings)
         if not self._saml.is_ready:
             raise Problem("the program xmlsec1 is not installed on this server", field="kind")
         if not has_secret:

@@ -11,8 +11,8 @@ from workgate.domain.audit import AuditEvent
 from workgate.domain.oauth import ApplicationType, ConsentPolicy
 from workgate.domain.people import LONGEST_SEARCH
 from workgate.domain.signing_in import SsoMode
-from workgate.domain.sso import LONGEST_SUBJECT
-from workgate.service import audit_queries, connections, people, sign_in_rules
+from workgate.domain.sso import LONGEST_PROVIDER_NAME, LONGEST_SUBJECT, ProviderKind, Provisioning
+from workgate.service import audit_queries, connections, identity_providers, people, sign_in_rules
 from workgate.service.definitions import (
     CODE_SECONDS,
     LONGEST_ADDRESS,
@@ -54,6 +54,19 @@ Search = Annotated[str, Meta(max_length=LONGEST_SEARCH, description="Words that 
 UserPlace = Annotated[str, Meta(pattern=r"^(|[0-9a-f]{32})$", description="The `following` of the page before.")]
 ProviderId = Annotated[str, Meta(pattern=r"^[0-9]{1,19}$")]
 Subject = Annotated[str, _shown(minLength=1, maxLength=LONGEST_SUBJECT)]
+ProviderName = Annotated[str, _shown(minLength=1, maxLength=LONGEST_PROVIDER_NAME)]
+ProviderSettings = Annotated[
+    dict[str, Any],
+    Meta(
+        description=(
+            "Of kind oidc: issuer, client_id, and if need be client_authentication, scopes, algorithms, userinfo, "
+            "logout. Of kind saml: metadata or metadata_url, and if need be binding, sign_requests, name_id_format, "
+            "subject_attribute, leeway_seconds."
+        )
+    ),
+]
+Secret = Annotated[str, Meta(description="The client secret of kind oidc; it is never shown again.")]
+Attribute = Annotated[str, _shown(maxLength=identity_providers.LONGEST_ATTRIBUTE)]
 MinimumLength = Annotated[int, _shown(minimum=sign_in_rules.SHORTEST_MINIMUM, maximum=sign_in_rules.LONGEST_MINIMUM)]
 Kinds = Annotated[int, _shown(minimum=0, maximum=sign_in_rules.MOST_KINDS)]
 History = Annotated[int, _shown(minimum=0, maximum=sign_in_rules.LONGEST_HISTORY)]
@@ -176,6 +189,41 @@ class RulesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expires_days: Days | UnsetType | None = UNSET
     lock_tries: Tries | UnsetType | None = UNSET
     lock_minutes: Minutes | UnsetType | None = UNSET
+
+
+class ProvisioningBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether users are made of whom a provider vouches for, and which of its attributes become which fields."""
+
+    enabled: bool = False
+    username: Attribute = ""
+    first_name: Attribute = ""
+    last_name: Attribute = ""
+    email: Attribute = ""
+
+    def provisioning(self) -> Provisioning:
+        """What a service is asked for."""
+        return Provisioning(**given(self))
+
+
+class NewProviderBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An identity provider to set up. Nobody signs in with it before it is ``enabled``."""
+
+    kind: ProviderKind
+    name: ProviderName
+    settings: ProviderSettings
+    secret: Secret | None = None
+    enabled: bool = False
+    provisioning: ProvisioningBody = ProvisioningBody()
+
+
+class ProviderChangesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change of an identity provider; what is not named stays. ``settings`` are replaced as a whole."""
+
+    name: ProviderName | UnsetType = UNSET
+    settings: ProviderSettings | UnsetType = UNSET
+    secret: Secret | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+    provisioning: ProvisioningBody | UnsetType = UNSET
 
 
 class FederationBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

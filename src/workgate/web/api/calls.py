@@ -147,3 +147,8 @@ def page_of(rows: Iterable[T], key: Callable[[T], str], *, after: str, limit: in
     later = sorted((row for row in rows if key(row) > after), key=key)
     page = later[:limit]
     return page, key(page[-1]) if len(later) > limit else None
+
+
+def row_place(row_id: str) -> str:
+    """Where a row stands among others, as text that sorts as the numbers do."""
+    return row_id.zfill(19)

@@ -14,13 +14,15 @@ from workgate.service.descriptions import (
     show_secret,
 )
 from workgate.web.api.bodies import NewKeyBody, NewPairBody, NewSecretBody, NoteBody, Nothing, PageQuery
-from workgate.web.api.calls import AdminServices, Call, KeyList, SecretList, page_of
+from workgate.web.api.calls import AdminServices, Call, KeyList, SecretList, page_of, row_place
 
 
 async def list_secrets(services: AdminServices, call: Call[PageQuery, None]) -> SecretList:
     """List an application's client secrets, of each its last four characters."""
     found = await _secrets(services, call)
-    page, following = page_of(found, lambda secret: _place(secret.id), after=call.query.after, limit=call.query.limit)
+    page, following = page_of(
+        found, lambda secret: row_place(secret.id), after=call.query.after, limit=call.query.limit
+    )
     return SecretList(secrets=page, following=following)
 
 
@@ -50,7 +52,7 @@ async def list_keys(services: AdminServices, call: Call[PageQuery, None]) -> Key
     """List a machine-to-machine application's public keys."""
     found = await services.keys.keys(call.environment, call.client_id, by=call.acting)
     page, following = page_of(
-        found, lambda key: _place(str(key.key_id)), after=call.query.after, limit=call.query.limit
+        found, lambda key: row_place(str(key.key_id)), after=call.query.after, limit=call.query.limit
     )
     return KeyList(keys=[show_key(key) for key in page], following=following)
 
@@ -76,7 +78,3 @@ async def _secrets(services: AdminServices, call: Call[object, object]) -> Seque
     application = await services.registry.application(call.environment, call.client_id, by=call.acting)
     now = services.clock.now()
     return [show_secret(secret, application.secrets, now) for secret in application.secrets]
-
-
-def _place(row_id: str) -> str:
-    return row_id.zfill(19)

@@ -46,7 +46,13 @@ from workgate.web.api.user_routes import USER_OPERATIONS
 OPENAPI_PATH = f"{ADMIN_PATH}/openapi.json"
 
 PARTS: Mapping[str, str] = MappingProxyType(
-    {"client_id": "[0-9a-f]{32}", "secret_id": "[0-9]{1,19}", "key_id": "[0-9]{1,19}", "user_id": "[0-9a-f]{32}"}
+    {
+        "client_id": "[0-9a-f]{32}",
+        "secret_id": "[0-9]{1,19}",
+        "key_id": "[0-9]{1,19}",
+        "user_id": "[0-9a-f]{32}",
+        "provider_id": "[0-9]{1,19}",
+    }
 )
 """The shapes of the variable parts: nothing lives at an address where one is of another shape."""
 

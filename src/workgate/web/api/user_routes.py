@@ -1,13 +1,25 @@
 """The rows of the admin API's table that are about users and how they sign in."""
 
 from workgate.service.shown_people import ShownInvitation, ShownRules, ShownUser
-from workgate.web.api import users
-from workgate.web.api.bodies import FederationBody, NewUserBody, RulesBody, UserChangesBody, UserQuery
+from workgate.service.shown_providers import ShownProvider
+from workgate.web.api import providers, users
+from workgate.web.api.bodies import (
+    FederationBody,
+    NewProviderBody,
+    NewUserBody,
+    PageQuery,
+    ProviderChangesBody,
+    RulesBody,
+    UserChangesBody,
+    UserQuery,
+)
 from workgate.web.api.operations import Operation
 
 _ONE = "/users/{user_id}"
 _FEDERATIONS = _ONE + "/federations"
 _RULES = "/sign-in-rules"
+_PROVIDERS = "/identity-providers"
+_PROVIDER = _PROVIDERS + "/{provider_id}"
 
 USER_OPERATIONS: tuple[Operation, ...] = (
     Operation(method="GET", path="/users", handler=users.list_users, query=UserQuery, answer=users.UserList),
@@ -62,4 +74,27 @@ USER_OPERATIONS: tuple[Operation, ...] = (
         answer=ShownRules,
         conflicts=True,
     ),
+    Operation(
+        method="GET", path=_PROVIDERS, handler=providers.list_providers, query=PageQuery, answer=providers.ProviderList
+    ),
+    Operation(
+        method="POST",
+        path=_PROVIDERS,
+        handler=providers.create_provider,
+        body=NewProviderBody,
+        status=201,
+        answer=ShownProvider,
+        conflicts=True,
+        limited=True,
+    ),
+    Operation(method="GET", path=_PROVIDER, handler=providers.show_one_provider, answer=ShownProvider),
+    Operation(
+        method="PATCH",
+        path=_PROVIDER,
+        handler=providers.change_provider,
+        body=ProviderChangesBody,
+        answer=ShownProvider,
+        conflicts=True,
+    ),
+    Operation(method="DELETE", path=_PROVIDER, handler=providers.delete_provider, status=204, conflicts=True),
 )
