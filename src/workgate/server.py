@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import gc
 import importlib
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -58,8 +57,12 @@ class Workgate(Opened):
                 self._services = Services(self)
             return self._services
 
-    def app(self) -> ASGIApp:
-        """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end."""
+    def app(self, loaded: Callable[[], None] | None = None) -> ASGIApp:
+        """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end.
+
+        Args:
+            loaded: called when what the start did not wait for is there, too.
+        """
         parts = endpoint_parts(self)
         pages = Later(partial(self._pages, parts))
         admin = Later(partial(self._admin_api, parts))
@@ -76,7 +79,7 @@ class Workgate(Opened):
         endpoints |= {path: of_pages(endpoints[path], methods=methods) for path, methods in METHODS_OF_PAGES.items()}
         # No other origin's page calls the admin API.
         below: dict[str, ASGIApp] = {"/attask/": of_pages(attask, methods=METHODS_OF_API), f"{ADMIN_PATH}/": admin}
-        lifespan = partial(self._lifespan, [pages, admin])
+        lifespan = partial(self._lifespan, partial(_load, [pages, admin], loaded))
         return Front(endpoints, below=below, site=pages, lifespan=lifespan)
 
     def _pages(self, parts: EndpointParts) -> ASGIApp:
@@ -149,9 +152,9 @@ class Workgate(Opened):
             self._clock_settled = settled
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, later: Sequence[Later]) -> AsyncIterator[None]:
+    async def _lifespan(self, load: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
         await self._settle_clock()
-        loading = asyncio.create_task(_load(later))
+        loading = asyncio.create_task(load())
         tasks = [asyncio.create_task(work()) for work in (self.upkeep, self.watch_keys, self.outbox.run)]
         try:
             yield
@@ -170,30 +173,32 @@ def load_everything() -> None:
     importlib.import_module("workgate.web_assembly")
 
 
-async def _load(later: Sequence[Later]) -> None:
+async def _load(later: Sequence[Later], loaded: Callable[[], None] | None) -> None:
     """Load what the start did not wait for."""
     try:
         for each in later:
             await each.load()
     except Exception as error:
         log_refusal(event="pages_not_loaded", error=described(error))
-    gc.freeze()  # what was loaded stays: the collector need not walk it again and again
+    if loaded is not None:
+        loaded()
 
 
 def server_for(
     workgate: Workgate,
     *,
     ready: Callable[[], None] | None = None,
+    loaded: Callable[[], None] | None = None,
     patience: Patience | None = None,
     supervisor: socket.socket | None = None,
 ) -> Server:
-    """Make the server of an installation; see ``Server`` for the arguments."""
+    """Make the server of an installation; see ``Server`` and ``Workgate.app`` for the arguments."""
 
     def stopping() -> None:
         workgate.health.draining = True
 
     return Server(
-        workgate.app(),
+        workgate.app(loaded),
         trusted_proxies=workgate.settings.trusted_proxies,
         drain_seconds=workgate.settings.drain_seconds,
         stopping=stopping,

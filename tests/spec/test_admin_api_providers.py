@@ -127,7 +127,8 @@ def test_nobody_locks_everybody_out(http: httpx.Client) -> None:
 def test_many(http: httpx.Client) -> None:
     made = [created(http, name=f"No. {number}")["id"] for number in range(20)]
     error(http.post(PROVIDERS, json=NEW), 409, "conflict")
-    read, after = [], ""
+    read: list[str] = []
+    after: str | None = ""
     while after is not None:
         page = http.get(PROVIDERS, params={"limit": 7, "after": after}).json()
         read += [provider["id"] for provider in page["providers"]]

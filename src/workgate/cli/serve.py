@@ -79,7 +79,8 @@ def _serve(
     except _UNUSABLE as error:
         complain(str(error))
         return 1
-    gc.freeze()  # what was loaded stays: the collector need not walk it again and again
-    server = server_for(workgate, ready=ready, supervisor=supervisor)
+    # What was loaded stays: the collector need not walk it again and again.
+    gc.freeze()
+    server = server_for(workgate, ready=ready, loaded=gc.freeze, supervisor=supervisor)
     server.run(sockets=[listener])
     return 130 if server.force_exit else 0
