@@ -73,7 +73,7 @@ class Findings:
 def write(findings: Findings, folder: Path) -> Path:
     """Write the page and its plots; gives the page."""
     plots = folder / "plots"
-    plots.mkdir(exist_ok=True)
+    plots.mkdir(parents=True, exist_ok=True)
     sections = [
         _introduction(findings),
         _targets(findings),
