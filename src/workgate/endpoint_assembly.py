@@ -3,7 +3,7 @@
 from workgate.oauth.refresh_grant import RefreshPolicy
 from workgate.opening import Opened
 from workgate.service.clients import ClientDesk
-from workgate.service.environments import DefaultName, EnvironmentDirectory
+from workgate.service.environments import EnvironmentDirectory
 from workgate.service.jwt_exchange import JwtExchange
 from workgate.service.sessions import SessionService
 from workgate.service.signing_in import SigningIn, SignInPolicy
@@ -45,7 +45,7 @@ def _directory(opened: Opened) -> EnvironmentDirectory:
         opened.database.environments,
         opened.health,  # every request finds its environment first, and none is answered at a wrong time
         base_domains=opened.settings.base_domains,
-        default=_default_name(opened.settings.default_environment),
+        default=opened.default_environment,
     )
 
 
@@ -103,12 +103,3 @@ def _signing_in(opened: Opened, sessions: SessionService) -> SigningIn:
             failures_per_account=settings.sign_in_failures_per_account,
         ),
     )
-
-
-def _default_name(text: str | None) -> DefaultName | None:
-    if text is None:
-        return None
-    domain, dot, lane = text.partition(".")
-    if not (domain and dot and lane):
-        raise ValueError(f"default_environment {text!r} must be of the form domain.lane")
-    return DefaultName(domain, lane)

@@ -12,6 +12,7 @@ from workgate.domain.link_origins import LinkOrigins
 from workgate.domain.sign_in_ports import Mailer
 from workgate.ops.audit import AuditLog
 from workgate.ops.settings import Settings
+from workgate.service.environments import DefaultName
 from workgate.service.health import Health, WatchedClock
 from workgate.service.outbox import Outbox
 from workgate.signin.password import Passwords
@@ -97,6 +98,7 @@ class Opened:
         self.health = Health(clock, self.database.installation)
         self.outbox = Outbox(_mailer(settings, clock, entropy))
         self.link_origins = _link_origins(settings)
+        self.default_environment = _default_name(settings.default_environment)
 
 
 def _mailer(settings: Settings, clock: Clock, entropy: Entropy) -> Mailer | None:
@@ -121,3 +123,12 @@ def _link_origins(settings: Settings) -> LinkOrigins:
     if fault is not None:
         raise ValueError(fault)
     return origins
+
+
+def _default_name(text: str | None) -> DefaultName | None:
+    if text is None:
+        return None
+    domain, dot, lane = text.partition(".")
+    if not (domain and dot and lane):
+        raise ValueError(f"default_environment {text!r} must be of the form domain.lane")
+    return DefaultName(domain, lane)

@@ -33,6 +33,8 @@ from workgate.web.health import LIVE_PATH, READY_PATH, ReadyEndpoint, live
 if TYPE_CHECKING:
     from workgate.assembly import Services
 
+Loaded = Callable[[Exception | None], None]
+
 _UPKEEP_SECONDS = 1.0
 _MAIL_SECONDS = 3.0
 
@@ -57,11 +59,12 @@ class Workgate(Opened):
                 self._services = Services(self)
             return self._services
 
-    def app(self, loaded: Callable[[], None] | None = None) -> ASGIApp:
+    def app(self, loaded: Loaded | None = None, *, at_once: bool = False) -> ASGIApp:
         """Make the ASGI application; its lifespan runs the upkeep and closes everything at the end.
 
         Args:
-            loaded: called when what the start did not wait for is there, too.
+            loaded: called when what the start does not wait for is there, or with what went wrong.
+            at_once: let the start wait for that, too.
         """
         parts = endpoint_parts(self)
         pages = Later(partial(self._pages, parts))
@@ -79,7 +82,7 @@ class Workgate(Opened):
         endpoints |= {path: of_pages(endpoints[path], methods=methods) for path, methods in METHODS_OF_PAGES.items()}
         # No other origin's page calls the admin API.
         below: dict[str, ASGIApp] = {"/attask/": of_pages(attask, methods=METHODS_OF_API), f"{ADMIN_PATH}/": admin}
-        lifespan = partial(self._lifespan, partial(_load, [pages, admin], loaded))
+        lifespan = partial(self._lifespan, partial(_load, [pages, admin], loaded), at_once=at_once)
         return Front(endpoints, below=below, site=pages, lifespan=lifespan)
 
     def _pages(self, parts: EndpointParts) -> ASGIApp:
@@ -152,9 +155,11 @@ class Workgate(Opened):
             self._clock_settled = settled
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, load: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    async def _lifespan(self, load: Callable[[], Coroutine[None, None, None]], *, at_once: bool) -> AsyncIterator[None]:
         await self._settle_clock()
         loading = asyncio.create_task(load())
+        if at_once:
+            await loading
         tasks = [asyncio.create_task(work()) for work in (self.upkeep, self.watch_keys, self.outbox.run)]
         try:
             yield
@@ -173,15 +178,17 @@ def load_everything() -> None:
     importlib.import_module("workgate.web_assembly")
 
 
-async def _load(later: Sequence[Later], loaded: Callable[[], None] | None) -> None:
-    """Load what the start did not wait for."""
+async def _load(later: Sequence[Later], loaded: Loaded | None) -> None:
+    """Load what the start does not wait for."""
+    failure = None
     try:
         for each in later:
             await each.load()
     except Exception as error:
+        failure = error
         log_refusal(event="pages_not_loaded", error=described(error))
     if loaded is not None:
-        loaded()
+        loaded(failure)
 
 
 def server_for(
@@ -192,13 +199,27 @@ def server_for(
     patience: Patience | None = None,
     supervisor: socket.socket | None = None,
 ) -> Server:
-    """Make the server of an installation; see ``Server`` and ``Workgate.app`` for the arguments."""
+    """Make the server of an installation, which ends if its pages cannot be loaded.
+
+    Args:
+        workgate: the installation.
+        ready: called when it serves.
+        loaded: called when the pages are there, some time after; a supervisor's worker serves only then.
+        patience: see ``Server``, as for the next.
+        supervisor: the line to one.
+    """
 
     def stopping() -> None:
         workgate.health.draining = True
 
-    return Server(
-        workgate.app(loaded),
+    def pages_loaded(failure: Exception | None) -> None:
+        if failure is not None:
+            server.fail(failure)
+        elif loaded is not None:
+            loaded()
+
+    server = Server(
+        workgate.app(pages_loaded, at_once=supervisor is not None),
         trusted_proxies=workgate.settings.trusted_proxies,
         drain_seconds=workgate.settings.drain_seconds,
         stopping=stopping,
@@ -206,3 +227,4 @@ def server_for(
         patience=patience,
         supervisor=supervisor,
     )
+    return server

@@ -92,6 +92,7 @@ class Server(uvicorn.Server):
         self._ready = ready
         self._patience = patience or Patience()
         self._supervisor = supervisor
+        self.failure: Exception | None = None
         self._asked_to_stop = False
         self._ticks_left = drain_seconds * _TICKS
         self._draining = False
@@ -132,6 +133,11 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def fail(self, failure: Exception) -> None:
+        """Stop at once: what is served cannot be."""
+        self.failure = failure
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; at a second SIGINT without waiting for anybody."""

@@ -35,7 +35,7 @@ def ann(world: World) -> httpx.Client:
 def address_of(world: World, operation: Operation) -> str:
     """An operation's address with what exists filled in, of acme in lane my."""
     secret_id = str(world.web.application.secrets[0].secret_id)
-    parts = {"client_id": world.web.application.client_id, "secret_id": secret_id, "key_id": "1"}
+    parts = {"client_id": world.web.application.client_id, "secret_id": secret_id, "key_id": "1", "provider_id": "1"}
     return ADMIN_PATH + operation.path.format(**parts, user_id=world.bob.user_id)
 
 

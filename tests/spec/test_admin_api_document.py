@@ -15,7 +15,7 @@ from workgate.web.api.errors import STATUS_OF_CODE, Code, ErrorBody
 from workgate.web.api.openapi import openapi_document
 from workgate.web.api.routes import OPENAPI_PATH, OPERATIONS, find
 
-EXAMPLE = {"client_id": "a" * 32, "secret_id": "1", "key_id": "2", "user_id": "b" * 32}
+EXAMPLE = {"client_id": "a" * 32, "secret_id": "1", "key_id": "2", "user_id": "b" * 32, "provider_id": "3"}
 DOCUMENT = openapi_document()
 
 
@@ -72,9 +72,11 @@ def test_answers(shared: World) -> None:
     http = caller(shared)
     there = {"client_id": shared.web.application.client_id, "user_id": shared.bob.user_id}
     offered = share(shared, shared.stand_in.create_app(shared.globex, "Offered"), shared.globex).application.client_id
+    new = {"kind": "oidc", "name": "There", "settings": {"issuer": "https://login.example", "client_id": "c"}}
+    provider = http.post(f"{ADMIN_PATH}/identity-providers", json={**new, "secret": "s"}).json()["id"]
     for each in OPERATIONS:
         if each.method == "GET" and each.media_type == "application/json" and each.answer is not None:
-            more = {"client_id": offered} if each.path.startswith("/offered-") else {}
+            more = {"client_id": offered} if each.path.startswith("/offered-") else {"provider_id": provider}
             answer = http.get(ADMIN_PATH + each.path.format(**{**EXAMPLE, **there, **more}))
             assert answer.status_code == each.status
             promised = {"$ref": f"#/components/schemas/{each.answer.__name__}", "components": DOCUMENT["components"]}

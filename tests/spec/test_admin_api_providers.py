@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.admin_calls import caller, error
+from tests.admin_calls import JSON, caller, error
 from tests.browser import PASSWORD, World, a_world
 from tests.saml.identity_provider import AttackingProvider
 
@@ -72,6 +72,42 @@ def test_the_secret(http: httpx.Client) -> None:
         assert NEW["secret"] not in answer.text
 
 
+@pytest.mark.spec("Workgate", "admin API", "the secret for one issuer never goes to another")
+def test_another_issuer(http: httpx.Client) -> None:
+    one = f"{PROVIDERS}/{created(http)['id']}"
+    elsewhere = {**OIDC, "issuer": "https://evil.example"}
+    assert error(http.patch(one, json={"settings": elsewhere}), 400, "invalid")["field"] == "secret"
+    assert http.get(one).json()["settings"]["issuer"] == OIDC["issuer"]
+    assert http.patch(one, json={"settings": {**OIDC, "client_id": "other"}}).json()["has_secret"] is True
+    assert http.patch(one, json={"settings": elsewhere, "secret": "its own"}).status_code == 200
+    assert "https://evil.example" in http.get(f"{ADMIN_PATH}/audit/export").text
+
+
+@pytest.mark.spec("Workgate", "admin API", "a name that comes twice is refused at any depth")
+def test_a_name_twice(http: httpx.Client) -> None:
+    settings = '{"client_id":"c","issuer":"https://a.example","issuer":"https://b.example"}'
+    body = f'{{"kind":"oidc","name":"x","settings":{settings}}}'
+    refused = http.post(PROVIDERS, content=body, headers=JSON)
+    assert error(refused, 400, "invalid")["field"] == "settings"
+
+
+@pytest.mark.spec("Workgate", "admin API", "whoever mistypes something uses up no key pair")
+def test_no_key_pair_for_mistakes(there: World, http: httpx.Client) -> None:
+    there.clock.advance(61)
+    saml: dict[str, Any] = {"kind": "saml", "secret": None, "settings": {"metadata": AttackingProvider().metadata()}}
+    for _ in range(6):
+        error(http.post(PROVIDERS, json={**NEW, **saml, "name": " "}), 400, "invalid")
+    created(http, **saml)
+
+
+@pytest.mark.spec("Workgate", "admin API", "metadata as large as the pages take can be sent, and sent back")
+def test_large_metadata(http: httpx.Client) -> None:
+    document = AttackingProvider().metadata().rstrip() + "\n<!-- " + "\n" * 400_000 + "-->"
+    made = created(http, kind="saml", secret=None, settings={"metadata": document})
+    changed = http.patch(f"{PROVIDERS}/{made['id']}", json={"settings": {**made["settings"], "leeway_seconds": 5}})
+    assert changed.status_code == 200, changed.text[:200]
+
+
 @pytest.mark.spec("Workgate", "admin API", "a SAML provider gets a key pair of ours, which nobody can replace")
 def test_saml(http: httpx.Client) -> None:
     made = created(http, kind="saml", secret=None, settings={"metadata": AttackingProvider().metadata()})
@@ -106,7 +142,10 @@ def test_saml(http: httpx.Client) -> None:
         ({"kind": "saml", "secret": None, "settings": {"metadata": "<!DOCTYPE x []><x/>"}}, "metadata"),
         ({"kind": "saml", "secret": None, "settings": {"metadata_url": "http://127.0.0.1/"}}, "metadata_url"),
         ({"provisioning": {"email": "x" * 256}}, "email"),
-        ({"provisioning": {"isAdmin": "admin"}}, None),
+        ({"provisioning": {"isAdmin": "admin"}}, "provisioning"),
+        ({"provisioning": {"email": 1}}, "provisioning"),
+        ({"settings": {**OIDC, "algorithms": ["RS256"] * 9}}, "algorithms"),
+        ({"settings": {**OIDC, "scopes": ["openid"] * 2}}, "scopes"),
     ],
 )
 def test_what_cannot_be_used(http: httpx.Client, changed: dict[str, object], field: str | None) -> None:

@@ -46,6 +46,61 @@ def test_what_the_start_does_not_wait_for(tmp_path: Path) -> None:
     assert ran.stdout.split("\n")[:3] == ["[]", "404", "True"], ran.stderr
 
 
+def _program(first: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program, some statements first."""
+    script = f"import sys\n{first}\nsys.argv = ['workgate', *{arguments!r}]\nfrom workgate.cli.main import run\nrun()\n"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+
+
+HIDDEN = """
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("typer", ["serve"]),
+        ("uvicorn", ["serve", "--help"]),
+        ("sqlalchemy", ["org", "list"]),
+        ("sqlalchemy", ["--help"]),
+    ],
+)
+def test_a_library_that_is_not_installed(name: str, command: list[str]) -> None:
+    ran = _program(HIDDEN.format(name=name), *command)
+    assert ran.returncode == 1
+    assert ran.stderr == f"workgate: {name} is not installed; the server needs: pip install 'workgate[server]'\n"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_whose_pages_cannot_be_loaded_ends(tmp_path: Path, workers: str) -> None:
+    database = f"sqlite:///{tmp_path / 'workgate.db'}"
+    serve = ["serve", "--port", "0", "--workers", workers, "--database", database]
+    ran = _program(HIDDEN.format(name="jinja2"), *serve)
+    assert ran.returncode == 1
+    assert "jinja2" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_the_collector_rests_while_a_command_is_loaded() -> None:
+    look = """
+import gc
+class Look:
+    def find_spec(self, name, path=None, target=None):
+        if name in {"sqlalchemy", "workgate.server"}:
+            print(name, gc.isenabled())
+sys.meta_path.insert(0, Look())
+import atexit
+atexit.register(lambda: print("afterwards", gc.isenabled()))
+"""
+    ran = _program(look, "serve", "--help")
+    assert {*ran.stdout.split("\n")} >= {"sqlalchemy False", "workgate.server False", "afterwards True"}
+
+
 class Made:
     """An application that counts how often it was made, once it may be."""
 

@@ -1,5 +1,7 @@
 """The command line's commands, put together. Each is loaded when it is asked for, and all of them for the help."""
 
+import contextlib
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -120,6 +122,17 @@ def _group(commands: typer.Typer, text: str) -> typer.Typer:
     return made
 
 
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Hardly anything that loading makes is garbage: looking for some among it would take an eighth of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # what was loaded stays: it need not be walked again and again
+        gc.enable()
+
+
 class _Commands(Mapping[str, Any]):
     """The program's commands by name, each loaded once."""
 
@@ -128,7 +141,8 @@ class _Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a command of the library's, whose class it keeps to itself
         if name not in self._loaded:
-            self._loaded[name] = get_command(_LOAD[name]())
+            with _collector_at_rest():
+                self._loaded[name] = get_command(_LOAD[name]())
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:

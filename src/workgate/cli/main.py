@@ -1,24 +1,27 @@
 """Where the program begins."""
 
-import gc
 import sys
+from typing import Any
 
 
 def run() -> None:
     """Run the command line; without the server's libraries, say how to get them."""
-    gc.disable()  # hardly anything that loading makes is garbage; looking for it would take an eighth of the start
     try:
-        import typer
-
-        from workgate.cli.commands import cli
+        status = _run()
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("workgate"):
             raise
         sys.exit(f"workgate: {error.name} is not installed; the server needs: pip install 'workgate[server]'")
-    gc.freeze()  # what was loaded stays
-    gc.enable()
+    sys.exit(status)
+
+
+def _run() -> Any:  # noqa: ANN401 - what the library gives
+    import typer
+
+    from workgate.cli.commands import cli
+
     try:
-        status = cli(standalone_mode=False)
+        return cli(standalone_mode=False)
     except typer.Abort:
         sys.exit("workgate: ended before anything was done")
     except Exception as error:
@@ -30,4 +33,3 @@ def run() -> None:
         is_help = text.startswith("Usage:")  # what a group of commands says that was called without one
         print(text if is_help else "workgate: " + " ".join(text.split()), file=sys.stderr)
         sys.exit(2)
-    sys.exit(status)

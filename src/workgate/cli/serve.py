@@ -79,8 +79,13 @@ def _serve(
     except _UNUSABLE as error:
         complain(str(error))
         return 1
-    # What was loaded stays: the collector need not walk it again and again.
-    gc.freeze()
+    gc.collect()
+    gc.freeze()  # what was opened stays, too
     server = server_for(workgate, ready=ready, loaded=gc.freeze, supervisor=supervisor)
     server.run(sockets=[listener])
+    if isinstance(server.failure, ModuleNotFoundError):
+        raise server.failure  # for which the program has words
+    if server.failure is not None:
+        complain("the pages could not be loaded: the line before, pages_not_loaded, says where")
+        return 1
     return 130 if server.force_exit else 0

@@ -127,16 +127,20 @@ class IdentityProviders:
         """
         by.must_administer(environment)
         adapter = self._protocol(kind)
+        # Whatever can be refused is, before anything is fetched or a key pair made.
         _check_takes_secret(kind, secret)
+        name, provisioning = _checked_name(name), _checked_provisioning(provisioning)
+        if len(await self._providers.providers(environment.environment_id)) >= MOST_PROVIDERS:
+            raise _too_many()
         prepared = await adapter.prepared(environment, protocol, None)
         now = self._clock.now()
         provider = IdentityProvider(
             environment_id=environment.environment_id,
             provider_id=self._ids.next(now),
             kind=kind,
-            name=_checked_name(name),
+            name=name,
             enabled=enabled,
-            provisioning=_checked_provisioning(provisioning),
+            provisioning=provisioning,
             protocol=adapter.check(prepared.protocol, has_secret=bool(prepared.secret or secret)),
             sealed_secret=None,
             created_at=now,
@@ -153,7 +157,7 @@ class IdentityProviders:
             )
         )
         if not created:
-            raise Conflict("there are {most} identity providers: delete one first", most=MOST_PROVIDERS)
+            raise _too_many()
         return provider
 
     async def change(
@@ -183,6 +187,7 @@ class IdentityProviders:
         adapter = self._protocol(provider.kind)
         asked = provider.protocol
         if changes.protocol is not UNSET:
+            _check_secret_stays_there(provider, changes)
             prepared = await adapter.prepared(environment, changes.protocol, provider.protocol)
             asked = prepared.protocol
             if prepared.secret is not None:
@@ -260,8 +265,14 @@ class IdentityProviders:
     ) -> AuditRecord:
         state = "on" if provider.enabled else "off"
         makes = ", makes users" if provider.provisioning.enabled else ""
-        reason = f"provider {provider.provider_id} ({provider.kind}) {provider.name!r}, {state}{makes}"
+        issuer = provider.protocol.get("issuer")
+        where = "" if issuer is None else f" at {issuer}"
+        reason = f"provider {provider.provider_id} ({provider.kind}) {provider.name!r}{where}, {state}{makes}"
         return by.entry(self._audit, event, environment, reason=reason)
+
+
+def _too_many() -> Conflict:
+    return Conflict("there are {most} identity providers: delete one first", most=MOST_PROVIDERS)
 
 
 def _locked_out() -> Conflict:
@@ -274,6 +285,16 @@ def _locked_out() -> Conflict:
 def _check_takes_secret(kind: ProviderKind, secret: str | None) -> None:
     if kind is ProviderKind.SAML and secret is not None:
         raise Problem("a SAML provider has no secret: our key pair for it is made here", field="secret")
+
+
+def _check_secret_stays_there(provider: IdentityProvider, changes: ProviderChanges) -> None:
+    """A secret goes to the issuer that it was entered for, and to no other."""
+    if provider.kind is not ProviderKind.OIDC or provider.sealed_secret is None:
+        return
+    if changes.protocol is UNSET or changes.secret is not UNSET:
+        return
+    if changes.protocol.get("issuer") != provider.protocol.get("issuer"):
+        raise Problem("another issuer must not learn the secret of the one before: enter its own", field="secret")
 
 
 def _checked_name(name: str) -> str:

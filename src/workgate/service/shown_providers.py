@@ -1,6 +1,7 @@
 """How identity providers are shown as JSON. A secret is never shown, only whether there is one."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ class ShownProvider(Struct, frozen=True, kw_only=True):
     kind: ProviderKind
     name: str
     enabled: bool
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     has_secret: bool
     provisioning: Provisioning
     callback_path: str

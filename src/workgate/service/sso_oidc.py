@@ -95,6 +95,9 @@ class OidcProtocol:
             raise Problem("the scopes must have openid among them, at most 30 in all", field="scopes")
         if not all(_SCOPE.fullmatch(scope) for scope in settings.scopes):
             raise Problem("a scope has no spaces, quotes or other than ASCII characters", field="scopes")
+        for field in ("scopes", "algorithms"):
+            if len(set(named := getattr(settings, field))) != len(named):
+                raise Problem("one of them is named twice", field=field)
         if not settings.algorithms or not set(settings.algorithms) <= KEY_TYPES.keys():
             raise Problem("the signatures must be of {names}", field="algorithms", names=", ".join(KEY_TYPES))
         needs_secret = settings.client_authentication is not ClientAuthentication.NONE

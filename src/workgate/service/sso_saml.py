@@ -19,7 +19,7 @@ from workgate.domain.problems import Problem, TooOften
 from workgate.domain.sso import FetchFailed, IdentityProvider, NotVouched, ProviderKind, Vouched, callback_path
 from workgate.domain.sso_ports import UsedAssertionStore
 from workgate.service.provider_secrets import ProviderSecrets
-from workgate.service.provider_settings import read_settings
+from workgate.service.provider_settings import check_names, read_settings
 from workgate.service.sso import Begun, Onward, Prepared
 from workgate.signin.fetch import Fetcher
 from workgate.signin.saml import NAME_ID_FORMATS, Saml, SamlProvider, SamlSettings
@@ -73,6 +73,7 @@ class SamlProtocol:
         self, environment: Environment, protocol: Mapping[str, object], before: Mapping[str, object] | None
     ) -> Prepared:
         """Fetch the metadata if an address is given, keep our key pair or make one; see the protocol."""
+        check_names(protocol, SamlSettings)  # before anything is fetched or made
         completed = dict(protocol)
         url = completed.get("metadata_url")
         if isinstance(url, str) and url:

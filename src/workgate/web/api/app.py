@@ -24,7 +24,7 @@ from workgate.web.api import ADMIN_PATH
 from workgate.web.api.calls import AdminServices, Answer, Call, Lines, Picture
 from workgate.web.api.errors import Code, Failure, failure_of
 from workgate.web.api.openapi import openapi_document
-from workgate.web.api.operations import JSON, LARGEST_JSON, Operation, RawBody
+from workgate.web.api.operations import JSON, Operation, RawBody
 from workgate.web.api.reading import read_json, read_query
 from workgate.web.api.routes import OPENAPI_PATH, find
 
@@ -149,7 +149,7 @@ async def _body(scope: Scope, receive: Receive, operation: Operation) -> object:
         case RawBody(media_types, largest):
             return await _bytes(scope, receive, media_types, largest)
         case kind:
-            return read_json(await _bytes(scope, receive, (JSON,), LARGEST_JSON), kind)
+            return read_json(await _bytes(scope, receive, (JSON,), operation.largest), kind)
 
 
 async def _bytes(scope: Scope, receive: Receive, media_types: tuple[str, ...], largest: int) -> bytes:

@@ -217,7 +217,10 @@ class NewProviderBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ProviderChangesBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to change of an identity provider; what is not named stays. ``settings`` are replaced as a whole."""
+    """What is to change of an identity provider; what is not named stays.
+
+    ``settings`` and ``provisioning`` are replaced as a whole. Another issuer needs another secret, or none.
+    """
 
     name: ProviderName | UnsetType = UNSET
     settings: ProviderSettings | UnsetType = UNSET

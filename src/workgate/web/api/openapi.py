@@ -14,8 +14,8 @@ from workgate.web.api.operations import JSON, JSON_LINES, Operation, RawBody
 from workgate.web.api.routes import OPERATIONS, PARTS
 
 _ABOUT = (
-    "Applications, their secrets, keys and connections, users with the rules by which they sign in, and the audit log "
-    "of one environment: that of the host. "
+    "Applications, their secrets, keys and connections, users, the rules by which and the identity providers at which "
+    "they sign in, and the audit log of one environment: that of the host. "
     "A session comes as the header sessionID or as a bearer token; a browser's cookie alone can only read. "
     "All but what is about oneself is for administrators of the environment."
 )

@@ -14,6 +14,8 @@ JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 LARGEST_JSON = 256 * 1024
 """Fifty redirect URLs of the greatest length fit in."""
+LARGEST_PROVIDER = 960 * 1024
+"""The largest metadata that is read fits in, although JSON writes some of it with escapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Operation:
         conflicts: whether what there is can stand against it.
         limited: whether it can be asked for too often.
         everybody: whether every user may, not administrators alone.
+        largest: how many bytes its JSON body may have.
     """
 
     method: str
@@ -53,6 +56,7 @@ class Operation:
     conflicts: bool = False
     limited: bool = False
     everybody: bool = False
+    largest: int = LARGEST_JSON
 
     @property
     def name(self) -> str:

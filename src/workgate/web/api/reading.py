@@ -6,7 +6,7 @@ number of the member; of a value, its path and what was expected.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
@@ -56,10 +56,13 @@ def read_json(text: bytes, kind: type[T]) -> T:
         raise _wrong(str(error), _names(text), kind, "member") from None
     except (ValueError, RecursionError):
         raise Failure(Code.INVALID, "the body must be a JSON object in UTF-8") from None
-    names = [name for name, _ in members]
-    for name in names:
-        if names.count(name) > 1:
+    seen = set()
+    for name, member in members:
+        if name in seen:
             raise Failure(Code.INVALID, "it is given more than once", name)
+        seen.add(name)
+        if any(_repeats(each) for each in _within(member)):
+            raise Failure(Code.INVALID, "one of its members is given more than once", name)
     return value
 
 
@@ -95,6 +98,22 @@ def read_query(text: bytes, kind: type[T]) -> T:
         raise _wrong(str(error), [name for name, _ in pairs], kind, "parameter") from None
 
 
+def _repeats(value: object) -> bool:
+    return isinstance(value, _Members) and len({name for name, _ in value}) != len(value)
+
+
+def _within(value: object) -> Iterator[object]:
+    """Give a value and all that it holds, at any depth."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        yield value
+        if isinstance(value, _Members):
+            waiting += [member for _, member in value]
+        elif isinstance(value, list):
+            waiting += value
+
+
 def _names(text: bytes) -> list[str]:
     try:
         members = _members(text.decode())
@@ -108,14 +127,16 @@ def _wrong(said: str, names: Iterable[str], kind: type[msgspec.Struct], what: st
     missing = _MISSING.match(said)
     if missing is not None:
         return Failure(Code.INVALID, "it is required", missing["name"])
-    if said.startswith("Object contains unknown field"):
-        known = kind.__struct_fields__
-        number = next((number for number, name in enumerate(names) if name not in known), 0)
-        return _unknown(kind, number, what)
     match = _PLACE.fullmatch(said)
     path = (match["path"] if match else None) or ""
     field = _WORD.match(path)
     name = field[0] if field else None
+    if said.startswith("Object contains unknown field"):
+        if name is not None:
+            known = _members_of(kind, name)
+            return Failure(Code.INVALID, f"one of its members is not known; those that are: {known}", name)
+        number = next((number for number, name in enumerate(names) if name not in kind.__struct_fields__), 0)
+        return _unknown(kind, number, what)
     if said.startswith("Invalid enum value"):
         message = f"it must be one of: {', '.join(_choices(kind, name))}"
     elif said.startswith("Expected") and match is not None:
@@ -133,6 +154,14 @@ def _in_words(types: re.Match[str]) -> str:
 def _unknown(kind: type[msgspec.Struct], number: int, what: str) -> Failure:
     known = ", ".join(kind.__struct_fields__) or "none"
     return Failure(Code.INVALID, f"{what} {number + 1} is not known; those that are: {known}")
+
+
+def _members_of(kind: type[msgspec.Struct], name: str) -> str:
+    hint = get_type_hints(kind).get(name)
+    for each in (hint, *get_args(hint)):
+        if isinstance(each, type) and issubclass(each, msgspec.Struct):
+            return ", ".join(each.__struct_fields__)
+    return "none"
 
 
 def _choices(kind: type[msgspec.Struct], name: str | None) -> list[str]:

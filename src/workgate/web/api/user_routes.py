@@ -13,7 +13,7 @@ from workgate.web.api.bodies import (
     UserChangesBody,
     UserQuery,
 )
-from workgate.web.api.operations import Operation
+from workgate.web.api.operations import LARGEST_PROVIDER, Operation
 
 _ONE = "/users/{user_id}"
 _FEDERATIONS = _ONE + "/federations"
@@ -82,6 +82,7 @@ USER_OPERATIONS: tuple[Operation, ...] = (
         path=_PROVIDERS,
         handler=providers.create_provider,
         body=NewProviderBody,
+        largest=LARGEST_PROVIDER,
         status=201,
         answer=ShownProvider,
         conflicts=True,
@@ -93,6 +94,7 @@ USER_OPERATIONS: tuple[Operation, ...] = (
         path=_PROVIDER,
         handler=providers.change_provider,
         body=ProviderChangesBody,
+        largest=LARGEST_PROVIDER,
         answer=ShownProvider,
         conflicts=True,
     ),
