@@ -1,5 +1,6 @@
 """An installation that was set up with commands, as an operator does, and the nodes that serve it."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.browser import PASSWORD, REDIRECT_URI
 from tests.database.daemon import Daemon, children
@@ -113,11 +115,13 @@ class Node:
         return self
 
     def wait(self) -> "Node":
-        """Wait until it serves."""
+        """Wait until it serves, its pages too: on a busy machine they may come later than clients are patient."""
         line = self.running.wait_for_line("Workgate on ")
         found = re.search(r"http://[^ ]*:(\d+)", line)
         assert found is not None, line
         self.port = int(found[1])
+        with contextlib.suppress(httpx.TransportError):  # in a network of its own it is not reached from here
+            httpx.get(f"{self.url}/no-such-page", trust_env=False, timeout=60)
         return self
 
     @property
