@@ -100,6 +100,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets)
+        if self.failure is not None:
+            return  # it ends, and nobody counts on it
         if self._supervisor is not None:
             self._supervisor.setblocking(False)
             asyncio.get_running_loop().add_reader(self._supervisor.fileno(), self._supervisor_speaks)

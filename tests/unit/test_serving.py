@@ -1,10 +1,12 @@
 """A connection that owes the rest of its request is closed in time; a server that stops answers what it was asked."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from starlette.types import Receive, Scope, Send
 
 from workgate.http11 import Patience
@@ -168,3 +170,25 @@ def test_stopping() -> None:
                 assert await client.ended()
 
     run(scenario)
+
+
+def test_a_server_that_failed_never_says_that_it_serves() -> None:
+    ours, theirs = socket.socketpair()
+    ready: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        await receive()
+        server.fail(LookupError("a page is missing"))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    server = Server(app, supervisor=theirs, ready=lambda: ready.append(True))
+    with ours, theirs, listen("127.0.0.1", 0) as listener:
+        asyncio.run(server.serve(sockets=[listener]))
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            ours.recv(1)
+    assert isinstance(server.failure, LookupError)
+    assert ready == []
