@@ -21,7 +21,7 @@ def test_a_user_withdraws_what_was_allowed(page: Page, site: Site) -> None:
     expect(page.get_by_role("heading", name="ClientApp")).to_be_visible()
     withdraw_links(page).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Withdraw the access of ClientApp?")
-    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="Keep access").click()
     withdraw_links(page).click()
     page.get_by_role("button", name="Withdraw").click()
     expect(page.get_by_role("status")).to_have_text("ClientApp can no longer act for you.")
