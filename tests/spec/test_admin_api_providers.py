@@ -9,6 +9,9 @@ from tests.admin_calls import JSON, caller, error
 from tests.browser import PASSWORD, World, a_world
 from tests.saml.identity_provider import AttackingProvider
 
+from workgate.domain.audit import AuditEvent
+from workgate.domain.ids import RowId
+from workgate.service.acting import OPERATOR
 from workgate.web.api import ADMIN_PATH
 
 PROVIDERS = f"{ADMIN_PATH}/identity-providers"
@@ -81,6 +84,28 @@ def test_another_issuer(http: httpx.Client) -> None:
     assert http.patch(one, json={"settings": {**OIDC, "client_id": "other"}}).json()["has_secret"] is True
     assert http.patch(one, json={"settings": elsewhere, "secret": "its own"}).status_code == 200
     assert "https://evil.example" in http.get(f"{ADMIN_PATH}/audit/export").text
+
+
+@pytest.mark.spec("Workgate", "admin API", "people of one issuer never become people of another")
+@pytest.mark.parametrize("kind", ["oidc", "saml"])
+def test_another_issuers_people(there: World, http: httpx.Client, kind: str) -> None:
+    here, elsewhere = OIDC, {**OIDC, "issuer": "https://other.example"}
+    if kind == "saml":
+        here, elsewhere = ({"metadata": AttackingProvider(name).metadata()} for name in ("here", "elsewhere"))
+    own = {"secret": "its own"} if kind == "oidc" else {}
+    made = created(http, kind=kind, settings=here, secret=own.get("secret"))
+    one = f"{PROVIDERS}/{made['id']}"
+    federations = f"{ADMIN_PATH}/users/{there.bob.user_id}/federations"
+    known = {"provider_id": made["id"], "subject": "4711"}
+    assert http.post(federations, json=known).status_code == 201
+    refused = error(http.patch(one, json={"settings": elsewhere, **own}), 409, "conflict")
+    assert "a provider of its own" in refused["message"]
+    assert http.get(one).json() == made
+    assert http.patch(one, json={"name": "Renamed", "settings": here, **own}).status_code == 200
+    assert http.post(f"{federations}/remove", json=known).status_code == 204
+    assert http.patch(one, json={"settings": elsewhere, **own}).status_code == 200
+    lines = http.get(f"{ADMIN_PATH}/audit/export", params={"event": "provider_changed"}).text.splitlines()
+    assert any("before at" in line for line in lines)
 
 
 @pytest.mark.spec("Workgate", "admin API", "a name that comes twice is refused at any depth")
@@ -160,6 +185,31 @@ def test_nobody_locks_everybody_out(http: httpx.Client) -> None:
     error(http.patch(RULES, json={"sso": "only", "administrators_exempt": False}), 409, "conflict")
     assert http.patch(RULES, json={"sso": "only", "administrators_exempt": True}).status_code == 200
     assert http.patch(f"{PROVIDERS}/{made['id']}", json={"enabled": False}).status_code == 200
+
+
+@pytest.mark.spec("Workgate", "admin API", "the last provider that was seen to work stays as it was tested, too")
+def test_the_last_one_is_not_changed(there: World, http: httpx.Client) -> None:
+    made = created(http, enabled=True)
+    one = f"{PROVIDERS}/{made['id']}"
+    workgate, number = there.stand_in.workgate, RowId(int(made["id"]))
+    record = OPERATOR.entry(workgate.audit, AuditEvent.PROVIDER_TESTED, there.acme, reason="by hand")
+    tested = workgate.database.provider_states.tested(
+        there.acme.environment_id, number, there.clock.now(), record=record
+    )
+    assert there.stand_in.run(tested)
+    assert http.patch(RULES, json={"sso": "only", "administrators_exempt": False}).status_code == 200
+    for changes in (
+        {"settings": {**OIDC, "client_id": "typo"}},
+        {"settings": {**OIDC, "issuer": "https://typo.example"}, "secret": "b"},
+        {"secret": "another one"},
+        {"enabled": False},
+    ):
+        error(http.patch(one, json=changes), 409, "conflict")
+    error(http.delete(one), 409, "conflict")
+    assert http.get(one).json() == made
+    assert http.patch(one, json={"name": "Renamed"}).status_code == 200
+    assert http.patch(RULES, json={"administrators_exempt": True}).status_code == 200
+    assert http.patch(one, json={"settings": {**OIDC, "client_id": "other"}}).status_code == 200
 
 
 @pytest.mark.spec("Workgate", "admin API", "providers come in pages, oldest first, and no more than twenty")

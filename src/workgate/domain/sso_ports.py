@@ -30,12 +30,14 @@ class IdentityProviderStore(Protocol):
         *,
         seen: IdentityProvider,
         if_another_works: bool = False,
+        if_nobody_is_known: bool = False,
         record: AuditRecord,
     ) -> bool:
         """Write everything but kind and time of creation.
 
         False: it is not there, or not as it was seen any more, or with ``if_another_works`` no other provider of the
-        environment is on and was tested. Of several such changes at once one provider is left.
+        environment is on and was tested, or with ``if_nobody_is_known`` a subject of it stands for a user. Of several
+        such changes at once one provider is left.
         """
 
     async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:

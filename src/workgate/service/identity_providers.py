@@ -172,7 +172,6 @@ class IdentityProviders:
             Conflict: somebody else changed it meanwhile, or nobody could be sure to come in again without it.
         """
         provider = await self.provider(environment, provider_id, by=by)
-        must_leave = changes.enabled is False and await self._must_leave_one(environment, provider)
         new: dict[str, Any] = {}
         if changes.name is not UNSET:
             new["name"] = _checked_name(changes.name)
@@ -187,8 +186,8 @@ class IdentityProviders:
         adapter = self._protocol(provider.kind)
         asked = provider.protocol
         if changes.protocol is not UNSET:
-            _check_secret_stays_there(provider, changes)
             prepared = await adapter.prepared(environment, changes.protocol, provider.protocol)
+            _check_secret_stays_there(provider, changes)
             asked = prepared.protocol
             if prepared.secret is not None:
                 changed = replace(changed, sealed_secret=self._secrets.sealed(provider, prepared.secret))
@@ -196,16 +195,21 @@ class IdentityProviders:
         if changes.protocol is not UNSET or changes.secret is not UNSET:
             has_secret = changed.sealed_secret is not None
             changed = replace(changed, protocol=adapter.check(asked, has_secret=has_secret))
+        must_leave = _gives_up(provider, changed) and await self._must_leave_one(environment, provider)
+        before, after = adapter.authority(provider.protocol), adapter.authority(changed.protocol)
+        if before != after:
+            await self._must_know_nobody(environment, provider)
         written = await until_new(
             lambda: self._providers.update_provider(
                 changed,
                 seen=provider,
                 if_another_works=must_leave,
-                record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed),
+                if_nobody_is_known=before != after,
+                record=self._entry(by, AuditEvent.PROVIDER_CHANGED, environment, changed, before=before),
             )
         )
         if not written:
-            raise await self._overtaken(environment, provider)
+            raise await self._overtaken(environment, provider, another=before != after)
         return changed
 
     async def delete(self, environment: Environment, provider_id: str, *, by: Acting) -> None:
@@ -238,13 +242,24 @@ class IdentityProviders:
             raise _locked_out()
         return True
 
-    async def _overtaken(self, environment: Environment, seen: IdentityProvider) -> Problem:
+    async def _must_know_nobody(self, environment: Environment, provider: IdentityProvider) -> None:
+        """Raise ``Conflict`` if subjects of the provider stand for users: another authority's are other people."""
+        state = (await self._states.states(environment.environment_id)).get(provider.provider_id)
+        if state is not None and state.users:
+            raise Conflict(
+                "people are known here by the IDs of this provider, and the IDs of another one are other people's: set "
+                "it up as a provider of its own"
+            )
+
+    async def _overtaken(self, environment: Environment, seen: IdentityProvider, *, another: bool = False) -> Problem:
         """Why a change was not made that could be made a moment ago."""
         there = await self._providers.provider(environment.environment_id, seen.provider_id)
         if there is None:
             return NotFound("the identity provider was deleted meanwhile")
         if there != seen:
             return Conflict("somebody else changed the provider at this moment: look at it, and try once more")
+        if another:
+            await self._must_know_nobody(environment, seen)
         return _locked_out()
 
     def _protocol(self, kind: ProviderKind) -> ProviderProtocol:
@@ -261,12 +276,20 @@ class IdentityProviders:
         return self._secrets.sealed(provider, secret)
 
     def _entry(
-        self, by: Acting, event: AuditEvent, environment: Environment, provider: IdentityProvider
+        self,
+        by: Acting,
+        event: AuditEvent,
+        environment: Environment,
+        provider: IdentityProvider,
+        *,
+        before: str | None = None,
     ) -> AuditRecord:
         state = "on" if provider.enabled else "off"
         makes = ", makes users" if provider.provisioning.enabled else ""
-        issuer = provider.protocol.get("issuer")
-        where = "" if issuer is None else f" at {issuer}"
+        adapter = self._protocols.get(provider.kind)
+        now = "" if adapter is None else adapter.authority(provider.protocol)
+        where = f" at {now}" if now else ""
+        where += f", before at {before}" if before not in {None, now} else ""
         reason = f"provider {provider.provider_id} ({provider.kind}) {provider.name!r}{where}, {state}{makes}"
         return by.entry(self._audit, event, environment, reason=reason)
 
@@ -285,6 +308,12 @@ def _locked_out() -> Conflict:
 def _check_takes_secret(kind: ProviderKind, secret: str | None) -> None:
     if kind is ProviderKind.SAML and secret is not None:
         raise Problem("a SAML provider has no secret: our key pair for it is made here", field="secret")
+
+
+def _gives_up(before: IdentityProvider, after: IdentityProvider) -> bool:
+    """Whether people could sign in with it until now, and it is not known whether they still can."""
+    as_it_was = (before.protocol, before.sealed_secret) == (after.protocol, after.sealed_secret)
+    return before.enabled and not (after.enabled and as_it_was)
 
 
 def _check_secret_stays_there(provider: IdentityProvider, changes: ProviderChanges) -> None:

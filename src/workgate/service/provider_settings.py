@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from enum import Enum
+from typing import TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -21,8 +22,23 @@ def read_settings(protocol: Mapping[str, object], kind: type[T]) -> T:
     try:
         return msgspec.convert(protocol, kind)
     except msgspec.ValidationError as error:
-        field = re.search(r"\$\.(\w+)", str(error)) or re.search(r"`(\w+)`", str(error))
-        raise Problem("it is missing or not of the right kind", field=field[1] if field else None) from None
+        said = str(error)
+        missing = re.match(r"Object missing required field `(\w+)`", said)
+        if missing is not None:
+            raise Problem("it is required", field=missing[1]) from None
+        field = re.search(r"\$\.(\w+)", said)
+        name = field[1] if field else ""
+        choices = _choices(kind, name) if said.startswith("Invalid enum value") else ""
+        if choices:
+            raise Problem("choose one of: {names}", field=name, names=choices) from None
+        raise Problem("it is not of the right kind", field=name or None) from None
+
+
+def _choices(kind: type[object], name: str) -> str:
+    hint = get_type_hints(kind).get(name)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return ", ".join(str(choice.value) for choice in hint)
+    return ", ".join(str(choice) for choice in get_args(hint))
 
 
 def check_names(protocol: Mapping[str, object], kind: type[object]) -> None:

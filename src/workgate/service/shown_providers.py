@@ -1,12 +1,13 @@
 """How identity providers are shown as JSON. A secret is never shown, only whether there is one."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from workgate.domain.sso import FederatedUser, IdentityProvider, ProviderKind, Provisioning, callback_path
 from workgate.service.descriptions import Moment, moment
+from workgate.service.provider_schemas import settings_schema
 
 
 class ShownProvider(Struct, frozen=True, kw_only=True):
@@ -16,7 +17,7 @@ class ShownProvider(Struct, frozen=True, kw_only=True):
     kind: ProviderKind
     name: str
     enabled: bool
-    settings: Mapping[str, Any]
+    settings: Annotated[Mapping[str, Any], Meta(extra_json_schema=settings_schema())]
     has_secret: bool
     provisioning: Provisioning
     callback_path: str
@@ -40,7 +41,7 @@ def show_provider(provider: IdentityProvider) -> ShownProvider:
         name=provider.name,
         enabled=provider.enabled,
         settings=provider.protocol,
-        has_secret=provider.sealed_secret is not None,
+        has_secret=provider.kind is ProviderKind.OIDC and provider.sealed_secret is not None,
         provisioning=provider.provisioning,
         callback_path=callback_path(provider.kind, provider.provider_id),
         created=moment(provider.created_at),

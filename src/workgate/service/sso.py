@@ -112,6 +112,9 @@ class ProviderProtocol(Protocol):
     async def logout_address(self, provider: IdentityProvider, *, back_to: str) -> str | None:
         """Where to sign out at the provider, which then leads back to an address of ours; None: nowhere."""
 
+    def authority(self, protocol: Mapping[str, object]) -> str:
+        """Who vouches, by checked settings: the issuer, the entity ID. Another one's subjects are other people."""
+
     def check(self, protocol: Mapping[str, object], *, has_secret: bool) -> Mapping[str, object]:
         """Give a provider's settings of this kind with their defaults.
 

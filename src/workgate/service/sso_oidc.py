@@ -11,7 +11,7 @@ from workgate.domain.problems import Problem
 from workgate.domain.sso import REQUEST_SECONDS, FetchFailed, IdentityProvider, ProviderKind, Vouched, callback_path
 from workgate.oauth.pkce import s256
 from workgate.service.provider_secrets import ProviderSecrets
-from workgate.service.provider_settings import read_settings
+from workgate.service.provider_settings import check_names, read_settings
 from workgate.service.sso import Begun, Onward, Prepared, Taken
 from workgate.signin.id_tokens import KEY_TYPES
 from workgate.signin.oidc import Asked, Callback, ClientAuthentication, OidcClient, OidcSettings
@@ -39,6 +39,7 @@ class OidcProtocol:
     ) -> Prepared:
         """Leave the settings as they were entered; see the protocol."""
         del environment, before
+        check_names(protocol, OidcSettings)
         return Prepared(protocol)
 
     async def onward(self, begun: Begun, *, origin: str) -> Onward:
@@ -82,6 +83,10 @@ class OidcProtocol:
         if not settings.logout:
             return None
         return await self._client.logout_address(settings, post_logout_redirect_uri=back_to, now=self._clock.now())
+
+    def authority(self, protocol: Mapping[str, object]) -> str:
+        """The issuer; see the protocol."""
+        return str(protocol["issuer"])
 
     def check(self, protocol: Mapping[str, object], *, has_secret: bool) -> Mapping[str, object]:
         """Check the settings and fill their defaults in; see the protocol."""

@@ -162,6 +162,13 @@ class SamlProtocol:
         """
         return self._metadata(provider), read_pem_certificate(_settings(provider).certificate)
 
+    def authority(self, protocol: Mapping[str, object]) -> str:
+        """The entity ID of the provider's metadata; see the protocol."""
+        try:
+            return _read(str(protocol["metadata"]), self._insecure_http).entity_id
+        except Problem:  # it was readable when it was set up, and need not be today
+            return ""
+
     def check(self, protocol: Mapping[str, object], *, has_secret: bool) -> Mapping[str, object]:
         """Check the settings and fill their defaults in; see the protocol."""
         settings = read_settings(protocol, SamlSettings)
@@ -174,7 +181,7 @@ class SamlProtocol:
         if metadata.wants_signed_requests and not settings.sign_requests:
             raise Problem("this provider wants its requests signed", field="sign_requests")
         if settings.name_id_format not in NAME_ID_FORMATS:
-            raise Problem("choose one of the formats", field="name_id_format")
+            raise Problem("choose one of: {names}", field="name_id_format", names=", ".join(NAME_ID_FORMATS))
         attribute = settings.subject_attribute
         if len(attribute) > _LONGEST_ATTRIBUTE or not attribute.isprintable():
             raise Problem(

@@ -68,9 +68,14 @@ class SqlIdentityProviderStore:
             *(table.c[name].is_not_distinct_from(given(table.c[name], f"seen_{name}")) for name in _CHANGED),
         )
         updating, deleting = update(table).where(as_seen).values(changed), delete(table).where(_this_provider)
-        self._update, self._update_one_of_several = (
-            engine.prepare(statement) for statement in (updating, updating.where(_another_works()))
-        )
+        of_several, of_nobody = _another_works(), ~_somebody_known()
+        conditions = {
+            (False, False): [],
+            (True, False): [of_several],
+            (False, True): [of_nobody],
+            (True, True): [of_several, of_nobody],
+        }
+        self._update = {asked: engine.prepare(updating.where(*more)) for asked, more in conditions.items()}
         self._delete, self._delete_one_of_several = (
             engine.prepare(statement) for statement in (deleting, deleting.where(_another_works()))
         )
@@ -109,13 +114,14 @@ class SqlIdentityProviderStore:
         *,
         seen: IdentityProvider,
         if_another_works: bool = False,
+        if_nobody_is_known: bool = False,
         record: AuditRecord,
     ) -> bool:
         """Write one; see the port."""
         values, before = _values(provider), _values(seen)
         new = {f"new_{name}": values[name] for name in _CHANGED} | {f"seen_{name}": before[name] for name in _CHANGED}
         key = {name: values[name] for name in ("environment_id", "provider_id")}
-        statement = self._update_one_of_several if if_another_works else self._update
+        statement = self._update[if_another_works, if_nobody_is_known]
         return await self._changes.make(record, (statement, {**key, **new}))
 
     async def reseal(self, provider: IdentityProvider, sealed_secret: bytes) -> bool:
@@ -205,6 +211,14 @@ def _another_works() -> ColumnElement[bool]:
         other.c.provider_id != given(identity_providers.c.provider_id),
         other.c.enabled.is_(True),
         other.c.tested_at.is_not(None),
+    )
+
+
+def _somebody_known() -> ColumnElement[bool]:
+    """Whether a subject of the provider stands for a user."""
+    return exists().where(
+        federated_users.c.environment_id == given(identity_providers.c.environment_id),
+        federated_users.c.provider_id == given(identity_providers.c.provider_id),
     )
 
 

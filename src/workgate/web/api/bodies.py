@@ -22,6 +22,7 @@ from workgate.service.definitions import (
     MOST_REDIRECT_URIS,
     NewApplication,
 )
+from workgate.service.provider_schemas import settings_schema
 
 
 def _shown(**schema: object) -> Any:  # noqa: ANN401 - what Annotated takes
@@ -59,10 +60,10 @@ ProviderSettings = Annotated[
     dict[str, Any],
     Meta(
         description=(
-            "Of kind oidc: issuer, client_id, and if need be client_authentication, scopes, algorithms, userinfo, "
-            "logout. Of kind saml: metadata or metadata_url, and if need be binding, sign_requests, name_id_format, "
-            "subject_attribute, leeway_seconds."
-        )
+            "Those of its kind. Of kind saml metadata, or metadata_url to fetch it from; certificate is ours, and what "
+            "is sent for it does not count."
+        ),
+        extra_json_schema=settings_schema(),
     ),
 ]
 Secret = Annotated[str, Meta(description="The client secret of kind oidc; it is never shown again.")]

@@ -24,7 +24,8 @@ _WHEN: Mapping[Code, str] = {
     Code.NOT_SIGNED_IN: "There is no session, or it has ended.",
     Code.NOT_ALLOWED: "Not an administrator of this environment, or a cookie alone wants to change something.",
     Code.NOT_FOUND: "What is named is not in this environment.",
-    Code.CONFLICT: "What there is stands against it: a limit is reached, or the type of the application has none.",
+    Code.CONFLICT: "What there is stands against it: a limit is reached, the type of the application has none, or "
+    "somebody could be locked out.",
     Code.TOO_LARGE: "The body is too large.",
     Code.WRONG_MEDIA_TYPE: "The body has another Content-Type than the operation takes.",
     Code.TOO_MANY: "It was asked for too often; `Retry-After` says when to try again.",
