@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from workgate import __version__
 from workgate.asgi import Later
 from workgate.testing import StandIn
 
@@ -84,6 +85,11 @@ def test_a_server_whose_pages_cannot_be_loaded_ends(tmp_path: Path, workers: str
     assert ran.returncode == 1
     assert "jinja2" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_the_version_is_printed() -> None:
+    ran = _program("", "--version")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"workgate {__version__}\n", "")
 
 
 def test_the_collector_rests_while_a_command_is_loaded() -> None:

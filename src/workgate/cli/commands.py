@@ -3,11 +3,13 @@
 import contextlib
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+
+from workgate import __version__
 
 
 def _serve() -> typer.Typer:
@@ -168,4 +170,19 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-cli.callback()(lambda: None)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"workgate {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+    del version

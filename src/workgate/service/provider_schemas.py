@@ -16,7 +16,7 @@ _NEEDED = {ProviderKind.OIDC: ["issuer", "client_id"], ProviderKind.SAML: []}  #
 def settings_schema() -> dict[str, Any]:
     """The schema of settings of any kind: an object of one of them."""
     schema = {"type": "object", "anyOf": [_of(kind) for kind in ProviderKind]}
-    return dict(msgspec.to_builtins(schema))  # defaults become what JSON has
+    return dict(msgspec.json.decode(msgspec.json.encode(schema)))  # defaults become what JSON has
 
 
 def _of(kind: ProviderKind) -> dict[str, Any]:
