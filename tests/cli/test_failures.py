@@ -94,7 +94,7 @@ def test_bad_settings(tmp_path: Path) -> None:
         "style": (partial(forked, "epoch", "raise", folder=tmp_path, error_style="xml"), "error_style"),
         "notes": (partial(forked, "epoch", "raise", folder=folders["notes"]), "workgate.db"),
         "keys": (
-            partial(forked, "epoch", "raise", folder=folders["keys"], keys="not a ring"),
+            partial(forked, "org", "create", "acme", folder=folders["keys"], keys="not a ring"),
             "a key ring is JSON",
         ),
         "no file": (partial(forked, "epoch", "raise", folder=tmp_path, config="nowhere.toml"), "nowhere.toml"),
@@ -118,3 +118,12 @@ def test_the_eleventh_application(tmp_path: Path) -> None:
     ran = all_ran([partial(forked, *WEB, *REDIRECT, "--json", folder=tmp_path, applications_per_environment="3")] * 3)
     assert sorted(outcome.code for outcome in ran) == [0, 1, 1]
     assert all("acme.my has 3 applications" in outcome.complaint for outcome in ran if outcome.code)
+
+
+def test_a_mistyped_database_begins_no_second_installation(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.db"
+    ran = forked("user", "list", "--org", "acme", "--database", f"sqlite:///{elsewhere}", folder=tmp_path)
+    assert ran.code == 1
+    assert f"there is no database {elsewhere}" in ran.complaint
+    assert "workgate org create" in ran.complaint
+    assert list(tmp_path.iterdir()) == []

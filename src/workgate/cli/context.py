@@ -65,11 +65,24 @@ def settings_for(database: str | None, **options: int | None) -> Settings:
         fail(str(error))
 
 
-def run(database: str | None, work: Callable[[Workgate], Coroutine[None, None, T]]) -> T:
-    """Open the installation, do the work, close it; failures end the command with one line."""
+def run(database: str | None, work: Callable[[Workgate], Coroutine[None, None, T]], *, may_begin: bool = False) -> T:
+    """Open the installation, do the work, close it; failures end the command with one line.
+
+    Args:
+        database: as it was named.
+        work: the work.
+        may_begin: where there is no embedded database, make one; a mistyped name begins no second installation.
+    """
 
     async def within_loop() -> T:
-        workgate = Workgate(settings_for(database), clock=SystemClock())
+        settings = settings_for(database)
+        path = settings.embedded_path
+        if path is not None and not may_begin and not path.exists():
+            raise Problem(
+                f"there is no database {path}: name it with --database or WORKGATE_DATABASE_URL, or begin one with "
+                "'workgate org create'"
+            )
+        workgate = Workgate(settings, clock=SystemClock())
         try:
             await workgate.ready()
             return await work(workgate)

@@ -32,7 +32,7 @@ def create(
         )
         return [{"lane": made.lane, "customer_id": made.customer_id} for made in created]
 
-    environments = run(database, work)
+    environments = run(database, work, may_begin=True)
     lines = [f"{domain}.{made['lane']}  customer_id {made['customer_id']}" for made in environments]
     result = {
         "domain": domain,
