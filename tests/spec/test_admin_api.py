@@ -61,7 +61,7 @@ def test_without_a_session(world: World, operation: Operation) -> None:
 def test_who_is_no_administrator(world: World, ann: httpx.Client, operation: Operation) -> None:
     answer = caller(world, "bob").request(operation.method, address_of(world, operation), json={"odd": "body"})
     reference = error(answer, 403, "not_allowed")["reference"]
-    world.stand_in.sweep()  # the audit log is written in order: what was handed over before this is there now
+    world.stand_in.sweep()  # what was handed over for the audit log is there now
     (event,) = ann.get(AUDIT, params={"reference": reference.lower()}).json()["events"]
     assert (event["event"], event["actor"]) == ("administration_refused", world.bob.user_id)
     assert event["reason"].startswith(operation.name)

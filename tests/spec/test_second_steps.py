@@ -27,7 +27,7 @@ NO_CODE = "abcdef"
 
 def events(world: World, person: Person) -> list[AuditRecord]:
     """What the audit log says of somebody, newest first."""
-    world.stand_in.sweep()  # the audit log is written in order: what was handed over before this is there now
+    world.stand_in.sweep()  # what was handed over for the audit log is there now
     environment_id = person.environment.environment_id
     records = world.stand_in.run(world.stand_in.workgate.database.audit.latest(environment_id, 1000))
     return [record for record in records if record.actor == person.user.user_id]

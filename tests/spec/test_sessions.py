@@ -48,7 +48,7 @@ def log_in(world: World, username: str = "ann") -> str:
 
 
 def addresses_of_sign_ins(world: World) -> list[str | None]:
-    world.stand_in.sweep()  # the audit log is written in order: what was handed over before this is there now
+    world.stand_in.sweep()  # what was handed over for the audit log is there now
     records = world.stand_in.run(world.stand_in.workgate.database.audit.latest(world.acme.environment_id, 100))
     return [record.address for record in records if record.event is AuditEvent.SIGNED_IN]
 

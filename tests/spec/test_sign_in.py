@@ -29,7 +29,7 @@ def lock(world: World, username: str) -> None:
 
 
 def events(world: World, user_id: str | None = None) -> list[AuditEvent]:
-    world.stand_in.sweep()  # the audit log is written in order: what was handed over before this is there now
+    world.stand_in.sweep()  # what was handed over for the audit log is there now
     records = world.stand_in.run(world.stand_in.workgate.database.audit.latest(world.acme.environment_id, 1000))
     return [record.event for record in records if user_id is None or record.actor == user_id]
 

@@ -138,7 +138,8 @@ class StandIn:
         self.run(self.workgate.database.objects.insert(objects))
 
     def sweep(self) -> None:
-        """Clean up now, as the server does by itself in the background."""
+        """Write what was handed over, such as records of the audit log, and clean up: now, not in the background."""
+        self.run(self.workgate.database.engine.flush())
         self.run(self.workgate.database.sweeper.sweep(self.clock.now()))
 
     def _serve(self) -> None:
