@@ -14,7 +14,7 @@ lock() {
   shift
   "$tmp/venv/bin/uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-header --output-file "$out" "$@" >/dev/null
-  if grep -n '://' "$out"; then
+  if grep -nE '[a-z]:/{2}' "$out"; then
     echo "lock: $out names a download address" >&2
     exit 1
   fi

@@ -128,7 +128,8 @@ class IdentityProviders:
         by.must_administer(environment)
         adapter = self._protocol(kind)
         # Whatever can be refused is, before anything is fetched or a key pair made.
-        _check_takes_secret(kind, secret)
+        if secret is not None:
+            _check_takes_secret(kind)
         name, provisioning = _checked_name(name), _checked_provisioning(provisioning)
         if len(await self._providers.providers(environment.environment_id)) >= MOST_PROVIDERS:
             raise _too_many()
@@ -180,7 +181,7 @@ class IdentityProviders:
         if changes.provisioning is not UNSET:
             new["provisioning"] = _checked_provisioning(changes.provisioning)
         if changes.secret is not UNSET:
-            _check_takes_secret(provider.kind, changes.secret or "")
+            _check_takes_secret(provider.kind)
             new["sealed_secret"] = self._sealed(provider, changes.secret)
         changed = replace(provider, **new)
         adapter = self._protocol(provider.kind)
@@ -305,8 +306,8 @@ def _locked_out() -> Conflict:
     )
 
 
-def _check_takes_secret(kind: ProviderKind, secret: str | None) -> None:
-    if kind is ProviderKind.SAML and secret is not None:
+def _check_takes_secret(kind: ProviderKind) -> None:
+    if kind is ProviderKind.SAML:
         raise Problem("a SAML provider has no secret: our key pair for it is made here", field="secret")
 
 
