@@ -319,10 +319,26 @@ def test_nobody_is_locked_out(there: World, provider: ScriptedProvider, admin: B
         page = press(admin, path, button)
         assert page.status_code == 409
         assert "no other provider" in problem_of(page)
+    page = send(admin, path, client_id="typo")
+    assert page.status_code == 422
+    assert "no other provider" in problem_of(page)
+    assert send(admin, path, name="The only one").status_code == 303  # the form sends all settings, as they were
     assert stored(there, path).enabled
     assert save_rules(admin, administrators_exempt="on", sso="only").status_code == 303
     assert press(admin, path, "off").status_code == 303
     set_rules(there, there.acme, SsoMode.NONE)
+    assert press(admin, path, "delete").status_code == 303
+
+
+@pytest.mark.spec("Workgate", "sso setup", "a provider by whose IDs people are known keeps its issuer")
+def test_the_issuer_stays(there: World, provider: ScriptedProvider, admin: Browser) -> None:
+    row = set_up(there, provider, there.acme, name="Theirs")
+    path = f"{SSO}/{row.provider_id}"
+    federate(there, row, "t-1", there.ann)
+    page = send(admin, path, issuer="https://other.example", secret="its own")
+    assert page.status_code == 422
+    assert "a provider of its own" in problem_of(page)
+    assert stored(there, path).protocol["issuer"] == provider.issuer
     assert press(admin, path, "delete").status_code == 303
 
 

@@ -110,7 +110,8 @@ class OidcProtocol:
             raise Problem("this client authentication needs a client secret", field="secret")
         if has_secret and not needs_secret:
             raise Problem("without client authentication there is no client secret", field="secret")
-        return dict(msgspec.to_builtins(settings))
+        # As the row will give them back, lists and not tuples: settings are compared with those of the row.
+        return dict(msgspec.json.decode(msgspec.json.encode(settings)))
 
     def _check_issuer(self, issuer: str) -> None:
         try:
